@@ -1,1 +1,15 @@
-//! Placeholder.
+//! Real servers, capture sinks and vectors for the tests of Event Bus Bridge.
+//!
+//! Everything here runs for real: a `nats-server` process that can be killed, a listening HTTP
+//! destination, a proxy that breaks connections. Whatever is missing on the machine panics with the
+//! command that installs it. Only for tests and benches; it depends on no other crate of the project.
+
+pub mod nats;
+pub mod poll;
+pub mod ports;
+pub mod process;
+pub mod report;
+
+pub use nats::{NatsServer, nats_versions};
+pub use poll::poll_until;
+pub use ports::free_port;

@@ -1,0 +1,10 @@
+//! The real `nats-server`: single, in several versions, and as a cluster.
+
+mod binary;
+mod builder;
+mod probe;
+mod server;
+
+pub use binary::{NEWEST, VERSIONS, nats_versions};
+pub use builder::NatsServerBuilder;
+pub use server::NatsServer;
