@@ -1,0 +1,119 @@
+//! What a check of the doctor is. Each service exports its own; the doctor runs them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+use crate::bus::Bus;
+use crate::clock::Clock;
+use crate::secret::SecretResolver;
+
+/// One question about a running system, answered by findings.
+#[async_trait]
+pub trait Check: Send + Sync {
+    /// Stable name of the check, such as `stream-settings`.
+    fn id(&self) -> &'static str;
+
+    /// The part of the system that it looks at, such as `bus` or `serve-inbound`.
+    fn component(&self) -> &'static str;
+
+    /// What a failure of this check means for the whole.
+    fn severity(&self) -> Severity;
+
+    /// Looks, within [`CheckContext::deadline`], and changes nothing that outlives the run.
+    async fn run(&self, context: &CheckContext) -> Vec<Finding>;
+}
+
+/// How much a failed check matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// The system does not do its job without it.
+    Required,
+    /// The system works, yet an operator should act.
+    Recommended,
+    /// Worth knowing.
+    Informational,
+}
+
+/// What a check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// As it should be.
+    Pass,
+    /// Works, but should be mended.
+    Warn,
+    /// Does not work.
+    Fail,
+    /// Could not be asked here; the message says why.
+    Skip,
+    /// The check itself broke before it knew the answer.
+    Error,
+}
+
+/// One answer of a check. It never holds a secret.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// Stable code with a page of its own, such as `EB0007`; none where nothing is to be done.
+    pub code: Option<&'static str>,
+    /// The verdict.
+    pub status: Status,
+    /// One sentence for a person: lowercase, no full stop.
+    pub message: String,
+    /// The facts behind the verdict, for a program.
+    pub evidence: BTreeMap<String, serde_json::Value>,
+}
+
+/// What a check may use.
+pub struct CheckContext {
+    /// Connection to the broker; it may be down.
+    pub bus: Bus,
+    /// Time.
+    pub clock: Clock,
+    /// How long one check may take.
+    pub deadline: Duration,
+    /// Resolves the secrets that the configuration names.
+    pub secrets: SecretResolver,
+}
+
+impl Finding {
+    /// A finding without a code.
+    pub fn new(status: Status, message: impl Into<String>) -> Self {
+        Self { code: None, status, message: message.into(), evidence: BTreeMap::new() }
+    }
+
+    /// All is well.
+    pub fn pass(message: impl Into<String>) -> Self {
+        Self::new(Status::Pass, message)
+    }
+
+    /// Should be mended; `code` names the page that says how.
+    pub fn warn(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code: Some(code), ..Self::new(Status::Warn, message) }
+    }
+
+    /// Is broken; `code` names the page that says how to mend it.
+    pub fn fail(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code: Some(code), ..Self::new(Status::Fail, message) }
+    }
+
+    /// Could not be asked.
+    pub fn skip(message: impl Into<String>) -> Self {
+        Self::new(Status::Skip, message)
+    }
+
+    /// The check broke.
+    pub fn error(message: impl Into<String>) -> Self {
+        Self::new(Status::Error, message)
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
+        self.evidence.insert(name.into(), value.into());
+        self
+    }
+}
