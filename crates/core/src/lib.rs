@@ -1,1 +1,12 @@
-//! Placeholder.
+//! The vocabulary of Event Bus Bridge: events, signatures, subjects, and what is written on the wire.
+//!
+//! Everything here is pure: no I/O, no clock, no environment. Time is an argument. What a function of this crate
+//! answers depends on its arguments alone, so every rule can be tested with plain values.
+
+#![warn(missing_docs)]
+
+mod error;
+pub mod event;
+pub mod signature;
+
+pub use error::Chain;

@@ -1,0 +1,52 @@
+//! What a verified request says about itself, ready to become an event.
+
+use time::OffsetDateTime;
+
+use super::request::Verified;
+use crate::event::{Data, Value};
+
+/// The attributes of the event that a verified request becomes.
+///
+/// `ce_source` is always a valid URI-reference and `kind` and `id` are always valid CloudEvents strings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    /// The delivery id of the provider: the same when the provider sends the same event again.
+    pub id: String,
+    /// The CloudEvents attribute `source`.
+    pub ce_source: String,
+    /// The CloudEvents attribute `type`.
+    pub kind: String,
+    /// The CloudEvents attribute `subject`.
+    pub subject: Option<String>,
+    /// The provider's own time of the event; `None` if it gave none, and the time of receipt takes its place.
+    pub time: Option<OffsetDateTime>,
+    /// The payload; `None` for an empty body.
+    pub data: Option<Data>,
+    /// The CloudEvents attribute `datacontenttype`.
+    pub datacontenttype: Option<String>,
+    /// `{event}` of subject templates, such as `pull_request`.
+    pub event: Option<String>,
+    /// `{action}` of subject templates, such as `opened`.
+    pub action: Option<String>,
+    /// Extension attributes.
+    pub extensions: Vec<(String, Value)>,
+}
+
+impl Description {
+    /// A description with the body as its data, by the embedding rule of [`Data::from_body`].
+    pub(super) fn new(verified: &Verified, id: String, ce_source: String, kind: String) -> Self {
+        let (data, datacontenttype) = Data::from_body(verified.content_type.as_deref(), verified.body.clone());
+        Self {
+            id,
+            ce_source,
+            kind,
+            subject: None,
+            time: None,
+            data,
+            datacontenttype,
+            event: None,
+            action: None,
+            extensions: Vec::new(),
+        }
+    }
+}
