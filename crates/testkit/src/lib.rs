@@ -4,12 +4,17 @@
 //! destination, a proxy that breaks connections. Whatever is missing on the machine panics with the
 //! command that installs it. Only for tests and benches; it depends on no other crate of the project.
 
+pub mod capture;
+pub mod http;
 pub mod nats;
 pub mod poll;
 pub mod ports;
 pub mod process;
 pub mod report;
+pub mod seed;
 
+pub use capture::{CaptureSink, CapturedRequest, Record, Reply, Script};
 pub use nats::{NatsServer, nats_versions};
 pub use poll::poll_until;
 pub use ports::free_port;
+pub use seed::{rng, seed};

@@ -233,7 +233,7 @@ impl NatsServer {
 impl Drop for NatsServer {
     fn drop(&mut self) {
         self.kill();
-        if std::thread::panicking() {
+        if std::thread::panicking() && !self.version.is_empty() {
             let log = self.log();
             let tail: Vec<&str> = log.lines().rev().take(30).collect();
             let tail: String = tail.into_iter().rev().map(|line| format!("  {line}\n")).collect();

@@ -1,0 +1,9 @@
+//! An HTTP destination that records what it gets and answers by a script.
+
+mod request;
+mod script;
+mod server;
+
+pub use request::CapturedRequest;
+pub use script::{Answer, Reply, Script};
+pub use server::{CaptureSink, Record};
