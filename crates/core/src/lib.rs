@@ -5,8 +5,13 @@
 
 #![warn(missing_docs)]
 
+pub mod delivery;
 mod error;
 pub mod event;
+pub mod key;
+pub mod schedule;
 pub mod signature;
+pub mod subject;
+pub mod wire;
 
 pub use error::Chain;

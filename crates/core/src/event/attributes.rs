@@ -105,7 +105,8 @@ pub fn is_forbidden(character: char) -> bool {
 }
 
 pub(super) fn check_extension_name(name: &str) -> Result<(), InvalidEvent> {
-    let sound = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let sound = !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     if !sound || RESERVED.contains(&name) {
         return Err(InvalidEvent::Name(name.to_owned()));
     }
@@ -116,7 +117,10 @@ pub(super) fn check_uri_reference(name: &'static str, text: &str) -> Result<(), 
     check_text(name, text)?;
     match UriRef::parse(text) {
         Ok(_) => Ok(()),
-        Err(_) => Err(InvalidEvent::Type { name: name.to_owned(), expected: "a URI-reference (RFC 3986)" }),
+        Err(_) => Err(InvalidEvent::Type {
+            name: name.to_owned(),
+            expected: "a URI-reference (RFC 3986)",
+        }),
     }
 }
 
@@ -124,7 +128,10 @@ pub(super) fn check_absolute_uri(name: &'static str, text: &str) -> Result<(), I
     check_text(name, text)?;
     match Uri::parse(text) {
         Ok(_) => Ok(()),
-        Err(_) => Err(InvalidEvent::Type { name: name.to_owned(), expected: "an absolute URI (RFC 3986)" }),
+        Err(_) => Err(InvalidEvent::Type {
+            name: name.to_owned(),
+            expected: "an absolute URI (RFC 3986)",
+        }),
     }
 }
 
@@ -134,20 +141,26 @@ pub(super) fn check_media_type(text: &str) -> Result<(), InvalidEvent> {
     let essence = text.split(';').next().unwrap_or_default().trim();
     match essence.split_once('/') {
         Some((kind, subtype)) if is_token(kind) && is_token(subtype) => Ok(()),
-        Some(_) | None => {
-            Err(InvalidEvent::Type { name: "datacontenttype".to_owned(), expected: "a media type (RFC 2046)" })
-        }
+        Some(_) | None => Err(InvalidEvent::Type {
+            name: "datacontenttype".to_owned(),
+            expected: "a media type (RFC 2046)",
+        }),
     }
 }
 
 fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 /// Whether a media type is JSON in the sense of the JSON format, section 3.1: `*/json` or `*/*+json`.
 pub fn is_json_media_type(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence.split_once('/').is_some_and(|(_, subtype)| subtype == "json" || subtype.ends_with("+json"))
+    essence
+        .split_once('/')
+        .is_some_and(|(_, subtype)| subtype == "json" || subtype.ends_with("+json"))
 }
 
 /// Reads a timestamp by RFC 3339, lower-case `t` and `z`, a blank for the `T`, and leap seconds included.
@@ -164,9 +177,9 @@ pub fn parse_time(text: &str) -> Option<OffsetDateTime> {
 
 /// Writes a timestamp by RFC 3339 in UTC.
 pub fn format_time(time: OffsetDateTime) -> String {
-    time.to_offset(time::UtcOffset::UTC)
-        .format(&Rfc3339)
-        .expect("every time between the years 0 and 9999 has an RFC 3339 form, and clocks tell no other")
+    time.to_offset(time::UtcOffset::UTC).format(&Rfc3339).expect(
+        "every time between the years 0 and 9999 has an RFC 3339 form, and clocks tell no other",
+    )
 }
 
 #[cfg(test)]

@@ -38,7 +38,10 @@ impl Data {
                 (Some(Self::Text(text.to_owned())), Some("text/plain; charset=utf-8".to_owned()))
             }
             Some(text) => (Some(Self::Text(text.to_owned())), declared),
-            None => (Some(Self::Binary(body)), declared.or_else(|| Some("application/octet-stream".to_owned()))),
+            None => (
+                Some(Self::Binary(body)),
+                declared.or_else(|| Some("application/octet-stream".to_owned())),
+            ),
         }
     }
 
@@ -48,7 +51,11 @@ impl Data {
             return None;
         }
         if datacontenttype.is_none_or(is_json_media_type) {
-            return Some(if json::check(&body).is_ok() { Self::Json(body) } else { Self::Binary(body) });
+            return Some(if json::check(&body).is_ok() {
+                Self::Json(body)
+            } else {
+                Self::Binary(body)
+            });
         }
         Some(match readable_text(&body) {
             Some(text) => Self::Text(text.to_owned()),
@@ -82,7 +89,9 @@ mod tests {
     #[test]
     fn a_body_is_embedded_only_if_every_consumer_can_read_it() {
         let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        let json = |text: &str| (Some(Data::Json(Bytes::copy_from_slice(text.as_bytes()))), "application/json");
+        let json = |text: &str| {
+            (Some(Data::Json(Bytes::copy_from_slice(text.as_bytes()))), "application/json")
+        };
         let text = |text: &str| (Some(Data::Text(text.to_owned())), "text/plain; charset=utf-8");
         for (body, (data, media_type)) in [
             (r#"{"a": 1}"#.to_owned(), json(r#"{"a": 1}"#)),
@@ -102,7 +111,8 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_stay_bytes() {
         for body in [&b"\xef\xbb\xbf{}"[..], b"\xff\xfe", b"{\"a\":\"\xc0\xa0\"}"] {
-            let (data, media_type) = Data::from_body(Some("application/json"), Bytes::from_static(body));
+            let (data, media_type) =
+                Data::from_body(Some("application/json"), Bytes::from_static(body));
             assert_eq!(data, Some(Data::Binary(Bytes::from_static(body))));
             assert_eq!(media_type.as_deref(), Some("application/json"));
         }

@@ -34,7 +34,9 @@ pub fn mode(headers: &HeaderMap) -> Result<Mode, DecodeError> {
     match essence {
         BATCH_MEDIA_TYPE => Ok(Mode::Batched),
         STRUCTURED_MEDIA_TYPE => Ok(Mode::Structured),
-        other if other.starts_with("application/cloudevents") => Err(DecodeError::UnknownFormat(other.to_owned())),
+        other if other.starts_with("application/cloudevents") => {
+            Err(DecodeError::UnknownFormat(other.to_owned()))
+        }
         _ => Ok(Mode::Binary),
     }
 }
@@ -67,13 +69,17 @@ pub fn encode_binary(event: &Event) -> (HeaderMap, Bytes) {
 /// Encodes an event in structured mode.
 pub fn encode_structured(event: &Event) -> (HeaderMap, Bytes) {
     let mut headers = HeaderMap::with_capacity(1);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/cloudevents+json; charset=utf-8"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/cloudevents+json; charset=utf-8"),
+    );
     (headers, event.to_structured())
 }
 
 fn insert(headers: &mut HeaderMap, name: &str, value: &str) {
     let name = HeaderName::from_bytes(name.as_bytes()).expect("attribute names are a-z and 0-9");
-    headers.insert(name, HeaderValue::from_str(value).expect("percent-encoded text is visible ASCII"));
+    headers
+        .insert(name, HeaderValue::from_str(value).expect("percent-encoded text is visible ASCII"));
 }
 
 fn decode_binary(headers: &HeaderMap, body: Bytes) -> Result<Event, DecodeError> {
@@ -87,7 +93,8 @@ fn decode_binary(headers: &HeaderMap, body: Bytes) -> Result<Event, DecodeError>
         let (Some(value), None) = (values.next(), values.next()) else {
             return Err(InvalidEvent::Duplicate(attribute.to_owned()).into());
         };
-        let text = header::decode(value.as_bytes()).map_err(|_| DecodeError::Header(name.to_string()))?;
+        let text =
+            header::decode(value.as_bytes()).map_err(|_| DecodeError::Header(name.to_string()))?;
         match attribute {
             "specversion" if text == "1.0" => {}
             "specversion" => return Err(InvalidEvent::SpecVersion.into()),
@@ -100,7 +107,8 @@ fn decode_binary(headers: &HeaderMap, body: Bytes) -> Result<Event, DecodeError>
         return Err(DecodeError::EmptyBody);
     }
     if let Some(media_type) = headers.get(CONTENT_TYPE) {
-        let text = media_type.to_str().map_err(|_| DecodeError::Header(CONTENT_TYPE.to_string()))?;
+        let text =
+            media_type.to_str().map_err(|_| DecodeError::Header(CONTENT_TYPE.to_string()))?;
         builder = builder.datacontenttype(text);
     }
     if let Some(data) = Data::from_payload(builder.attributes.datacontenttype.as_deref(), body) {

@@ -18,7 +18,8 @@ pub struct NotStrict(#[source] serde_json::Error);
 /// Checks that the text is one JSON value: valid Unicode, finite numbers, at most [`MAX_DEPTH`] deep.
 pub fn check(text: &[u8]) -> Result<(), NotStrict> {
     // One pass over the bytes here lets the parser borrow its strings unchecked.
-    let text = std::str::from_utf8(text).map_err(|error| NotStrict(serde::de::Error::custom(error)))?;
+    let text =
+        std::str::from_utf8(text).map_err(|error| NotStrict(serde::de::Error::custom(error)))?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     // Depth is counted by `Strict` itself, with a limit that the parser cannot be given.
     deserializer.disable_recursion_limit();
@@ -111,7 +112,6 @@ impl<'de> Deserialize<'de> for Key {
         deserializer.deserialize_str(KeyVisitor)
     }
 }
-
 
 #[cfg(test)]
 mod tests {

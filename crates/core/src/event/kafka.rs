@@ -18,7 +18,8 @@ pub struct Record {
 
 /// Encodes in binary mode.
 pub fn encode_binary(event: &Event) -> Record {
-    let mut headers: Vec<_> = event.text_attributes().map(|(name, value)| (format!("ce_{name}"), value)).collect();
+    let mut headers: Vec<_> =
+        event.text_attributes().map(|(name, value)| (format!("ce_{name}"), value)).collect();
     if let Some(media_type) = event.datacontenttype() {
         headers.push(("content-type".to_owned(), media_type.to_owned()));
     }
@@ -40,8 +41,11 @@ pub fn decode<'a>(
     headers: impl Iterator<Item = (&'a str, &'a str)> + Clone,
     value: Option<Bytes>,
 ) -> Result<Event, DecodeError> {
-    let content_type = headers.clone().find(|(name, _)| *name == "content-type").map(|(_, value)| value);
-    if content_type.is_some_and(|text| text.to_ascii_lowercase().starts_with("application/cloudevents")) {
+    let content_type =
+        headers.clone().find(|(name, _)| *name == "content-type").map(|(_, value)| value);
+    if content_type
+        .is_some_and(|text| text.to_ascii_lowercase().starts_with("application/cloudevents"))
+    {
         return Event::from_structured(value.unwrap_or_default());
     }
     let mut builder = Event::builder("", "", "");

@@ -20,7 +20,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use time::OffsetDateTime;
 
-pub use attributes::{InvalidEvent, Value, format_time, is_forbidden, is_json_media_type, parse_time};
+pub use attributes::{
+    InvalidEvent, Value, format_time, is_forbidden, is_json_media_type, parse_time,
+};
 pub use data::Data;
 pub use structured::{DecodeError, decode_batch};
 
@@ -60,7 +62,11 @@ impl PartialEq for Event {
 
 impl Event {
     /// Starts an event; `kind` is the attribute `type`.
-    pub fn builder(id: impl Into<String>, ce_source: impl Into<String>, kind: impl Into<String>) -> EventBuilder {
+    pub fn builder(
+        id: impl Into<String>,
+        ce_source: impl Into<String>,
+        kind: impl Into<String>,
+    ) -> EventBuilder {
         EventBuilder {
             attributes: Attributes {
                 id: id.into(),
@@ -222,7 +228,10 @@ impl EventBuilder {
         if let Some(time) = &attributes.time
             && parse_time(time).is_none()
         {
-            return Err(InvalidEvent::Type { name: "time".to_owned(), expected: "a timestamp (RFC 3339)" });
+            return Err(InvalidEvent::Type {
+                name: "time".to_owned(),
+                expected: "a timestamp (RFC 3339)",
+            });
         }
         if let Some(media_type) = &attributes.datacontenttype {
             attributes::check_media_type(media_type)?;
@@ -268,8 +277,11 @@ impl EventBuilder {
 
     /// Names the required attribute that no header or member brought.
     fn build_decoded(self) -> Result<Event, InvalidEvent> {
-        let required =
-            [("id", &self.attributes.id), ("source", &self.attributes.ce_source), ("type", &self.attributes.kind)];
+        let required = [
+            ("id", &self.attributes.id),
+            ("source", &self.attributes.ce_source),
+            ("type", &self.attributes.kind),
+        ];
         if let Some((name, _)) = required.into_iter().find(|(_, value)| value.is_empty()) {
             return Err(InvalidEvent::Missing(name));
         }

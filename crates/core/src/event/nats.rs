@@ -38,8 +38,12 @@ pub fn decode<'a>(
     let mut builder = Event::builder("", "", "");
     let mut specversion = None;
     for (name, value) in headers {
-        let Some(attribute) = name.to_ascii_lowercase().strip_prefix("ce-").map(str::to_owned) else { continue };
-        let text = header::decode(value.as_bytes()).map_err(|_| DecodeError::Header(name.to_owned()))?;
+        let Some(attribute) = name.to_ascii_lowercase().strip_prefix("ce-").map(str::to_owned)
+        else {
+            continue;
+        };
+        let text =
+            header::decode(value.as_bytes()).map_err(|_| DecodeError::Header(name.to_owned()))?;
         if attribute == "specversion" {
             specversion = Some(text);
         } else {
@@ -58,5 +62,8 @@ pub fn decode<'a>(
 }
 
 fn attribute_headers(event: &Event) -> Vec<(String, String)> {
-    event.text_attributes().map(|(name, value)| (format!("ce-{name}"), header::encode(&value))).collect()
+    event
+        .text_attributes()
+        .map(|(name, value)| (format!("ce-{name}"), header::encode(&value)))
+        .collect()
 }

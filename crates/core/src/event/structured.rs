@@ -88,7 +88,9 @@ pub(super) fn decode(bytes: Bytes) -> Result<Event, DecodeError> {
                 builder.text_attribute(name, text)?;
             }
             (name, Member::Attribute(Some(_))) if is_defined(name) => {
-                return Err(InvalidEvent::Type { name: name.to_owned(), expected: "a string" }.into());
+                return Err(
+                    InvalidEvent::Type { name: name.to_owned(), expected: "a string" }.into()
+                );
             }
             (name, Member::Attribute(Some(value))) => builder.extension_attribute(name, value)?,
             (name, Member::Raw(_)) => {
@@ -102,7 +104,9 @@ pub(super) fn decode(bytes: Bytes) -> Result<Event, DecodeError> {
         Some(_) => return Err(InvalidEvent::SpecVersion.into()),
         None => return Err(InvalidEvent::Missing("specversion").into()),
     }
-    if let Some(data) = decode_data(&bytes, data, data_base64, builder.attributes.datacontenttype.as_deref())? {
+    if let Some(data) =
+        decode_data(&bytes, data, data_base64, builder.attributes.datacontenttype.as_deref())?
+    {
         builder = builder.data(data);
     }
     let mut event = builder.build_decoded()?;
@@ -245,7 +249,9 @@ pub(super) fn encode(event: &Event) -> Bytes {
     for (name, value) in &attributes.extensions {
         push_name(&mut buffer, name);
         match value {
-            Value::Boolean(_) | Value::Integer(_) => buffer.extend_from_slice(value.to_text().as_bytes()),
+            Value::Boolean(_) | Value::Integer(_) => {
+                buffer.extend_from_slice(value.to_text().as_bytes())
+            }
             Value::String(text) => push_string(&mut buffer, text),
         }
     }

@@ -41,7 +41,9 @@ fn binary_mode_carries_the_same_attributes_and_data() {
         .unwrap();
     let (headers, body) = http::encode_binary(&event);
     assert_eq!(headers["ce-subject"], "Euro%20%E2%82%AC%20100%25");
-    let http::Decoded::Single(read) = http::decode(&headers, body).unwrap() else { panic!("one event was sent") };
+    let http::Decoded::Single(read) = http::decode(&headers, body).unwrap() else {
+        panic!("one event was sent")
+    };
     assert_eq!(read.subject(), event.subject());
     assert_eq!(read.data(), event.data());
     // Types are not carried by headers: an integer comes back as text (http-protocol-binding.md 3.1.3).
