@@ -12,6 +12,7 @@ pub mod ports;
 pub mod process;
 pub mod report;
 pub mod seed;
+pub mod vectors;
 
 pub use capture::{CaptureSink, CapturedRequest, Record, Reply, Script};
 pub use nats::{NatsServer, nats_versions};
