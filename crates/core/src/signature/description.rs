@@ -1,7 +1,9 @@
 //! What a verified request says about itself, ready to become an event.
 
+use bytes::Bytes;
 use time::OffsetDateTime;
 
+use super::identity;
 use super::request::Verified;
 use crate::event::{Data, Value};
 
@@ -35,7 +37,8 @@ pub struct Description {
 impl Description {
     /// A description with the body as its data, by the embedding rule of [`Data::from_body`].
     pub(super) fn new(verified: &Verified, id: String, ce_source: String, kind: String) -> Self {
-        let (data, datacontenttype) = Data::from_body(verified.content_type.as_deref(), verified.body.clone());
+        let (data, datacontenttype) =
+            Data::from_body(verified.content_type.as_deref(), verified.body.clone());
         Self {
             id,
             ce_source,
@@ -48,5 +51,18 @@ impl Description {
             action: None,
             extensions: Vec::new(),
         }
+    }
+    /// The same with JSON that was taken out of a form.
+    pub(super) fn with_form_json(self, json: Option<&Bytes>) -> Self {
+        let Some(json) = json else { return self };
+        let (data, datacontenttype) = Data::from_body(Some("application/json"), json.clone());
+        Self { data, datacontenttype, ..self }
+    }
+
+    /// The description of a sender that nothing is known about: source `/hooks/<source>`, type `com.<source>.event`.
+    pub(super) fn generic(verified: &Verified, source: &str) -> Self {
+        let id = verified.id.clone().unwrap_or_else(|| identity::content_id(&[&verified.body]));
+        let vendor = identity::name(source).unwrap_or_else(|| "hook".to_owned());
+        Self::new(verified, id, identity::hook_source(source), format!("com.{vendor}.event"))
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use super::header;
+
 /// One HTTP request as it arrived, before anything was parsed, decompressed or trimmed.
 #[derive(Clone, Copy, Debug)]
 pub struct RawRequest<'a> {
@@ -44,10 +46,9 @@ pub struct Verified {
 
 impl Verified {
     pub(super) fn new(request: &RawRequest<'_>, secret_index: Option<usize>) -> Self {
-        let content_type = request.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         Self {
             body: request.body.clone(),
-            content_type: content_type.map(str::to_owned),
+            content_type: header::media_type(request.headers),
             secret_index,
             token_in_query: false,
             id: None,

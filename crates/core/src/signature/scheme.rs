@@ -113,7 +113,9 @@ impl Scheme {
         match self {
             Self::Slack | Self::Stripe | Self::StandardWebhooks => Some(Duration::from_secs(300)),
             Self::Linear => Some(Duration::from_secs(60)),
-            Self::Hmac(scheme) => scheme.timestamp_header.as_ref().map(|_| Duration::from_secs(300)),
+            Self::Hmac(scheme) => {
+                scheme.timestamp_header.as_ref().map(|_| Duration::from_secs(300))
+            }
             Self::Github | Self::Token(_) | Self::Basic | Self::Unsigned => None,
         }
     }
