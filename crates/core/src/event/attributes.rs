@@ -136,7 +136,7 @@ pub(super) fn check_absolute_uri(name: &'static str, text: &str) -> Result<(), I
 }
 
 /// Checks `datacontenttype` against RFC 2046: `type/subtype`, then parameters.
-pub(super) fn check_media_type(text: &str) -> Result<(), InvalidEvent> {
+pub(crate) fn check_media_type(text: &str) -> Result<(), InvalidEvent> {
     check_text("datacontenttype", text)?;
     let essence = text.split(';').next().unwrap_or_default().trim();
     match essence.split_once('/') {

@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use time::OffsetDateTime;
 
+pub(crate) use attributes::check_media_type;
 pub use attributes::{
     InvalidEvent, Value, format_time, is_forbidden, is_json_media_type, parse_time,
 };

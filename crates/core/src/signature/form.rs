@@ -1,9 +1,14 @@
 //! Form-encoded bodies (`application/x-www-form-urlencoded`) and query strings.
+//!
+//! GitHub and Slack put JSON into the field `payload`; Slack's slash commands are plain fields.
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
+
+use super::fields::Fields;
 
 /// Whether a media type is that of a form.
 pub(super) fn is_form(content_type: Option<&str>) -> bool {
@@ -21,14 +26,24 @@ pub(super) fn pairs(form: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '
     })
 }
 
+/// The JSON that a form carries: its field `payload` if that is a JSON object, else an object of its fields.
+/// `None` for a body that is no form.
+pub(super) fn json(content_type: Option<&str>, body: &[u8]) -> Option<Bytes> {
+    if !is_form(content_type) {
+        return None;
+    }
+    let payload = value(body, "payload").filter(|payload| Fields::parse(payload).is_some());
+    payload.or_else(|| fields(body)).map(Bytes::from)
+}
+
 /// The first value of a name.
-pub(super) fn value(form: &[u8], name: &str) -> Option<Vec<u8>> {
+fn value(form: &[u8], name: &str) -> Option<Vec<u8>> {
     pairs(form).find_map(|(key, value)| (key == name.as_bytes()).then_some(value))
 }
 
-/// The form as a JSON object of strings; a name that stands more than once becomes an array of its values.
+/// An object of strings; a name that stands more than once becomes an array of its values.
 /// `None` if a part is not UTF-8: such a body is better kept as it is.
-pub(super) fn to_json(form: &[u8]) -> Option<Vec<u8>> {
+fn fields(form: &[u8]) -> Option<Vec<u8>> {
     let mut fields = Map::new();
     for (name, value) in pairs(form) {
         let name = String::from_utf8(name).ok()?;

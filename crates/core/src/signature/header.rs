@@ -3,6 +3,7 @@
 use http::HeaderMap;
 
 use super::{RawRequest, Rejection};
+use crate::event::check_media_type;
 
 /// The value of a header that may stand once; an empty one counts as absent.
 ///
@@ -39,14 +40,5 @@ pub(super) fn id<'a>(request: &RawRequest<'a>, name: &str) -> Result<&'a str, Re
 /// `Content-Type`, if it is a media type (RFC 2046); anything else would not be a valid `datacontenttype`.
 pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(http::header::CONTENT_TYPE)?.to_str().ok()?;
-    let (kind, subtype) = text.split(';').next()?.trim().split_once('/')?;
-    let sound = is_token(kind) && is_token(subtype) && !text.contains('\t');
-    sound.then(|| text.to_owned())
-}
-
-fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    check_media_type(text).is_ok().then(|| text.to_owned())
 }

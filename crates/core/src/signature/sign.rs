@@ -72,7 +72,7 @@ pub struct StandardWebhooksSigner {
 
 #[derive(Clone)]
 enum SignerKey {
-    Symmetric(Key),
+    Symmetric(Box<Key>),
     Private(Box<SigningKey>),
 }
 
@@ -112,7 +112,7 @@ impl SignerKey {
             return Ok(Self::Private(Box::new(key)));
         }
         let key = decode_base64(text.strip_prefix(b"whsec_").unwrap_or(text))?;
-        Ok(Self::Symmetric(Key::new(Algorithm::Sha256, &key)))
+        Ok(Self::Symmetric(Box::new(Key::new(Algorithm::Sha256, &key))))
     }
 
     fn sign(&self, parts: &[&[u8]]) -> String {

@@ -9,7 +9,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use time::OffsetDateTime;
 
 use super::fields::Fields;
@@ -60,11 +59,11 @@ impl Provider for Slack {
     }
 
     fn describe(&self, verified: &Verified, _source: &str) -> Result<Description, Rejection> {
-        let content = Content::of(verified);
-        let fields = Fields::parse(content.json.as_ref().unwrap_or(&verified.body));
+        let form_json = form::json(verified.content_type.as_deref(), &verified.body);
+        let fields = Fields::parse(form_json.as_ref().unwrap_or(&verified.body));
         let string = |paths: &[&str]| fields.as_ref().and_then(|fields| fields.first_string(paths));
 
-        let command = string(&["command"]).filter(|_| content.is_form);
+        let command = string(&["command"]).filter(|_| form_json.is_some());
         let event = string(&["event.type", "type"]).or_else(|| command.clone());
         let kind = match &command {
             Some(command) => format!("slash_command.{}", command.trim_start_matches('/')),
@@ -86,31 +85,13 @@ impl Provider for Slack {
         let ce_source = identity::source_under("https://slack.com", workspace.as_deref());
 
         let description = Description::new(verified, id, ce_source, format!("com.slack.{kind}"));
-        let mut description = description.with_form_json(content.json.as_ref());
+        let mut description = description.with_form_json(form_json.as_ref());
         description.subject =
             string(&["event.channel", "event.item.channel", "channel.id", "channel_id"]);
         description.time = fields.as_ref().and_then(|fields| fields.time("event_time"));
         description.event = event;
         description.action = string(&["event.subtype"]);
         Ok(description)
-    }
-}
-
-/// What a form holds, as JSON.
-struct Content {
-    is_form: bool,
-    json: Option<Bytes>,
-}
-
-impl Content {
-    fn of(verified: &Verified) -> Self {
-        let is_form = form::is_form(verified.content_type.as_deref());
-        let payload = || {
-            form::value(&verified.body, "payload")
-                .filter(|payload| Fields::parse(payload).is_some())
-        };
-        let json = if is_form { payload().or_else(|| form::to_json(&verified.body)) } else { None };
-        Self { is_form, json: json.map(Bytes::from) }
     }
 }
 

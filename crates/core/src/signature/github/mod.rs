@@ -8,7 +8,6 @@
 mod adapter;
 mod rules;
 
-use bytes::Bytes;
 use time::OffsetDateTime;
 
 use super::fields::Fields;
@@ -49,7 +48,7 @@ impl Provider for Github {
     fn describe(&self, verified: &Verified, _source: &str) -> Result<Description, Rejection> {
         let id = verified.id.clone().ok_or(Rejection::MissingId)?;
         let event = verified.event.clone().ok_or(Rejection::MissingEvent)?;
-        let payload = form_payload(verified);
+        let payload = form::json(verified.content_type.as_deref(), &verified.body);
         let fields = Fields::parse(payload.as_ref().unwrap_or(&verified.body));
         let attributes = adapter::attributes(&event, fields.as_ref());
 
@@ -72,11 +71,4 @@ fn event_name(request: &RawRequest<'_>) -> Result<String, Rejection> {
     } else {
         Err(Rejection::MalformedEvent)
     }
-}
-
-fn form_payload(verified: &Verified) -> Option<Bytes> {
-    if !form::is_form(verified.content_type.as_deref()) {
-        return None;
-    }
-    form::value(&verified.body, "payload").map(Bytes::from)
 }

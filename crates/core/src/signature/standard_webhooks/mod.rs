@@ -5,16 +5,17 @@
 //! `whsec_` and base64, or base64 alone; `whpk_` keys check `v1a` only. The body's `type` and `timestamp`, which the
 //! specification recommends, become type and time; without them the type is `com.standardwebhooks.event`.
 
+mod key;
+
 use std::time::Duration;
 
-use ed25519_dalek::{Signature, VerifyingKey};
 use time::OffsetDateTime;
 
-use super::fields::Fields;
-use super::mac::{Algorithm, Key};
-use super::secret::decode_base64;
-use super::verifier::Provider;
-use super::{
+use crate::signature::fields::Fields;
+use key::EndpointKey;
+
+use crate::signature::verifier::Provider;
+use crate::signature::{
     Description, Encoding, Outcome, RawRequest, Rejection, SecretProblem, SigningSecret, Verified,
     header, identity, timestamp,
 };
@@ -25,11 +26,6 @@ const MOST_SIGNATURES: usize = 16;
 pub(super) struct StandardWebhooks {
     keys: Vec<EndpointKey>,
     tolerance: Duration,
-}
-
-enum EndpointKey {
-    Symmetric(Key),
-    Public(Box<VerifyingKey>),
 }
 
 impl StandardWebhooks {
@@ -68,47 +64,6 @@ impl StandardWebhooks {
             }
         }
         Err(reason)
-    }
-}
-
-impl EndpointKey {
-    fn new(secret: &SigningSecret) -> Result<Self, SecretProblem> {
-        let text = secret.expose();
-        if let Some(key) = text.strip_prefix(b"whpk_") {
-            let key = decode_base64(key)?.try_into().map_err(|_| SecretProblem::NotEd25519)?;
-            let key = VerifyingKey::from_bytes(&key).map_err(|_| SecretProblem::NotEd25519)?;
-            return if key.is_weak() {
-                Err(SecretProblem::NotEd25519)
-            } else {
-                Ok(Self::Public(Box::new(key)))
-            };
-        }
-        if text.starts_with(b"whsk_") {
-            return Err(SecretProblem::PrivateKey);
-        }
-        let key = decode_base64(text.strip_prefix(b"whsec_").unwrap_or(text))?;
-        Ok(Self::Symmetric(Key::new(Algorithm::Sha256, &key)))
-    }
-
-    fn version(&self) -> &'static str {
-        match self {
-            Self::Symmetric(_) => "v1",
-            Self::Public(_) => "v1a",
-        }
-    }
-
-    fn matches(&self, parts: &[&[u8]], claims: &[Vec<u8>]) -> bool {
-        match self {
-            Self::Symmetric(key) => key.matches(parts, claims),
-            Self::Public(key) => {
-                let signatures =
-                    claims.iter().filter_map(|claim| Signature::from_slice(claim).ok());
-                // The strict form also refuses signatures that were altered without the private key.
-                signatures
-                    .into_iter()
-                    .any(|signature| key.verify_strict(&parts.concat(), &signature).is_ok())
-            }
-        }
     }
 }
 
