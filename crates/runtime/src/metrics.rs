@@ -56,6 +56,9 @@ mod tests {
     fn the_build_is_always_among_the_metrics() {
         let text = Metrics::new().encode();
         let version = env!("CARGO_PKG_VERSION");
-        assert!(text.contains(&format!("event_bus_build_info{{version=\"{version}\"}} 1")), "{text}");
+        assert!(
+            text.contains(&format!("event_bus_build_info{{version=\"{version}\"}} 1")),
+            "{text}"
+        );
     }
 }

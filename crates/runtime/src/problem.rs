@@ -70,9 +70,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.to_json().to_string()));
         *response.status_mut() = self.status;
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
         response
     }
 }
@@ -83,10 +81,11 @@ mod tests {
 
     #[test]
     fn a_problem_is_a_document_with_its_status_and_reason() {
-        let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "body too large")
-            .with_detail("the limit is 10 bytes")
-            .with("limit", 10)
-            .with("status", "forged");
+        let problem =
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "body too large")
+                .with_detail("the limit is 10 bytes")
+                .with("limit", 10)
+                .with("status", "forged");
         assert_eq!(
             problem.to_json(),
             serde_json::json!({

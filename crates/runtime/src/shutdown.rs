@@ -1,24 +1,68 @@
-//! Process signals.
+//! Process signals: SIGTERM and SIGINT stop the process, SIGHUP asks for the configuration anew.
 
+use event_bus_core::Chain;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Cancelled by the first SIGTERM or SIGINT; the second one ends the process at once.
+use crate::tasks;
+
+/// Exit code of a process that SIGINT ended, as shells give it.
+const EXIT_INTERRUPT: i32 = 130;
+
+/// Exit code of a process that SIGTERM ended, as shells give it.
+const EXIT_TERMINATE: i32 = 143;
+
+/// Tells of each SIGHUP.
+#[derive(Debug)]
+pub struct ReloadSignal(Option<Signal>);
+
+/// A token that the first SIGTERM or SIGINT cancels. The second one ends the process at once.
+///
+/// Called once, within a tokio runtime.
 pub fn signals() -> CancellationToken {
-    todo!()
+    let token = CancellationToken::new();
+    let listeners = (listen(SignalKind::terminate()), listen(SignalKind::interrupt()));
+    if let (Some(mut terminate), Some(mut interrupt)) = listeners {
+        let shutdown = token.clone();
+        tasks::spawn_for_process(async move {
+            loop {
+                let (name, code) = tokio::select! {
+                    _ = terminate.recv() => ("SIGTERM", EXIT_TERMINATE),
+                    _ = interrupt.recv() => ("SIGINT", EXIT_INTERRUPT),
+                };
+                if shutdown.is_cancelled() {
+                    tracing::warn!(signal = name, "stopping at once");
+                    std::process::exit(code);
+                }
+                tracing::info!(signal = name, "stopping; a second signal stops at once");
+                shutdown.cancel();
+            }
+        });
+    }
+    token
 }
 
-/// A stream of SIGHUPs.
-pub struct ReloadSignal(Option<tokio::signal::unix::Signal>);
-
+/// Listens for SIGHUP from now on. Called within a tokio runtime.
 pub fn reload_signal() -> ReloadSignal {
-    todo!()
+    ReloadSignal(listen(SignalKind::hangup()))
 }
 
 impl ReloadSignal {
-    /// Waits for the next SIGHUP.
+    /// Waits for the next SIGHUP. Several that came together count as one.
     pub async fn recv(&mut self) {
-        if let Some(signal) = &mut self.0 {
-            signal.recv().await;
+        let received = match &mut self.0 {
+            Some(signal) => signal.recv().await,
+            None => None,
+        };
+        if received.is_none() {
+            std::future::pending::<()>().await;
         }
     }
+}
+
+/// Without a listener the signal keeps its usual effect, which ends the process.
+fn listen(kind: SignalKind) -> Option<Signal> {
+    signal(kind)
+        .inspect_err(|error| tracing::error!(error = %Chain(error), "cannot listen for signals"))
+        .ok()
 }

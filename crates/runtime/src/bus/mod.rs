@@ -13,7 +13,7 @@ use async_nats::jetstream;
 use crate::secret::{SecretError, SecretResolver};
 
 pub use config::{BusConfig, ServerUrls, TlsConfig};
-pub use provision::{Provisioned, ProvisionError, keep_provisioned, provision};
+pub use provision::{ProvisionError, Provisioned, keep_provisioned, provision};
 pub use publish::{Outgoing, PubAck, PublishError, Publisher};
 pub use streams::{StreamConfig, StreamRole, StreamsConfig};
 pub use version::Version;
