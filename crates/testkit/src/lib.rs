@@ -10,12 +10,16 @@ pub mod nats;
 pub mod poll;
 pub mod ports;
 pub mod process;
+pub mod proxy;
 pub mod report;
 pub mod seed;
+pub mod sink_suite;
 pub mod vectors;
 
 pub use capture::{CaptureSink, CapturedRequest, Record, Reply, Script};
-pub use nats::{NatsServer, nats_versions};
+pub use nats::{NatsCluster, NatsServer, nats_versions};
 pub use poll::poll_until;
 pub use ports::free_port;
+pub use process::Bin;
+pub use proxy::TcpProxy;
 pub use seed::{rng, seed};

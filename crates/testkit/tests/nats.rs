@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::{self, stream};
-use testkit::{NatsServer, nats_versions, poll_until};
+use testkit::{NatsCluster, NatsServer, nats_versions, poll_until};
 
 async fn stream_on(server: &NatsServer) -> jetstream::Context {
     let context = server.jetstream().await;
@@ -80,4 +80,31 @@ async fn a_paused_server_answers_nothing_until_it_resumes() {
     server.resume();
     poll_until(Duration::from_secs(10), "the resumed server", async || client.flush().await.ok())
         .await;
+}
+
+#[tokio::test]
+async fn a_cluster_keeps_its_replicated_stream_when_the_leader_is_killed() {
+    let cluster = NatsCluster::start(3).await;
+    let context = cluster.jetstream().await;
+    let config = stream::Config {
+        name: "S".into(),
+        subjects: vec!["s".into()],
+        num_replicas: 3,
+        ..Default::default()
+    };
+    context.create_stream(config).await.expect("a ready cluster takes a replicated stream at once");
+    assert_eq!(store_one(&context).await, 1);
+
+    let within = Duration::from_secs(60);
+    let leader = poll_until(within, "a leader", async || cluster.leader_of("S").await).await;
+    cluster.kill(leader);
+    let sequence = poll_until(within, "a new leader to store a message", async || {
+        let sent = context.publish("s", "x".into()).await.ok()?;
+        sent.await.ok().map(|stored| stored.sequence)
+    })
+    .await;
+    assert!(sequence >= 2);
+    assert_ne!(cluster.leader_of("S").await, Some(leader));
+    cluster.restart(leader).await;
+    assert!(cluster.servers()[leader].is_running());
 }

@@ -144,6 +144,10 @@ impl CaptureSink {
         }
     }
 
+    pub fn is_listening(&self) -> bool {
+        lock(&self.serving).is_some()
+    }
+
     /// Listens again where it listened before [`CaptureSink::stop`].
     pub async fn restart_on_same_port(&self) {
         self.stop().await;

@@ -74,6 +74,13 @@ impl NatsServerBuilder {
         NatsServer::launch(self).await
     }
 
+    /// A member of a cluster, whose health depends on the other members.
+    pub(super) fn member(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self.clustered = true;
+        self
+    }
+
     pub(super) fn version_or_newest(&self) -> &str {
         self.version.as_deref().unwrap_or(NEWEST)
     }

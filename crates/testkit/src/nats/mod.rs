@@ -2,9 +2,11 @@
 
 mod binary;
 mod builder;
+mod cluster;
 mod probe;
 mod server;
 
 pub use binary::{NEWEST, VERSIONS, nats_versions};
 pub use builder::NatsServerBuilder;
+pub use cluster::NatsCluster;
 pub use server::NatsServer;

@@ -1,5 +1,6 @@
 //! A single `nats-server` with JetStream on free loopback ports, its data in a temporary folder.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -30,9 +31,20 @@ pub struct NatsServer {
     version: String,
 }
 
-enum Failure {
+/// Why a server did not come up.
+#[derive(Debug)]
+pub(super) enum Failure {
     PortTaken,
-    Other(String),
+    Other { reason: String, log: String },
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PortTaken => formatter.write_str("the port of nats-server is taken"),
+            Self::Other { reason, log } => write!(formatter, "nats-server {reason}\n{log}"),
+        }
+    }
 }
 
 impl NatsServer {
@@ -47,27 +59,28 @@ impl NatsServer {
 
     pub(super) async fn launch(settings: NatsServerBuilder) -> Self {
         for _ in 0..PORT_TRIES {
-            let port = settings.port.unwrap_or_else(free_port);
-            let mut server = Self {
-                name: settings.name.clone().unwrap_or_else(|| format!("testkit-{port}")),
-                port,
-                monitor_port: free_port(),
-                folder: tempfile::tempdir().expect("a temporary folder"),
-                process: Mutex::new(None),
-                version: String::new(),
-                settings: settings.clone(),
-            };
-            match server.run().await {
-                Ok(version) => {
-                    server.version = version;
-                    return server;
-                }
-                Err(Failure::PortTaken) if settings.port.is_none() && !settings.clustered => {}
-                Err(Failure::PortTaken) => panic!("port {port} is taken\n{}", server.log()),
-                Err(Failure::Other(reason)) => panic!("nats-server {reason}\n{}", server.log()),
+            match Self::try_launch(settings.clone()).await {
+                Ok(server) => return server,
+                Err(Failure::PortTaken) if settings.port.is_none() => {}
+                Err(failure) => panic!("{failure}"),
             }
         }
         panic!("lost the race for a port {PORT_TRIES} times");
+    }
+
+    pub(super) async fn try_launch(settings: NatsServerBuilder) -> Result<Self, Failure> {
+        let port = settings.port.unwrap_or_else(free_port);
+        let mut server = Self {
+            name: settings.name.clone().unwrap_or_else(|| format!("testkit-{port}")),
+            port,
+            monitor_port: free_port(),
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            process: Mutex::new(None),
+            version: String::new(),
+            settings,
+        };
+        server.version = server.run().await?;
+        Ok(server)
     }
 
     /// `nats://127.0.0.1:<port>`, without credentials: async-nats ignores those of a URL.
@@ -96,13 +109,18 @@ impl NatsServer {
 
     /// A client that reconnects quickly and for ever.
     pub async fn connect(&self) -> async_nats::Client {
-        let mut options = async_nats::ConnectOptions::new()
+        self.client_options().connect(self.url()).await.expect("connecting to the own nats-server")
+    }
+
+    /// Options with the server's credentials that reconnect quickly and for ever.
+    pub fn client_options(&self) -> async_nats::ConnectOptions {
+        let options = async_nats::ConnectOptions::new()
             .reconnect_delay_callback(|_| Duration::from_millis(50))
             .connection_timeout(Duration::from_secs(10));
-        if let Some((user, password)) = &self.settings.user {
-            options = options.user_and_password(user.clone(), password.clone());
+        match &self.settings.user {
+            Some((user, password)) => options.user_and_password(user.clone(), password.clone()),
+            None => options,
         }
-        options.connect(self.url()).await.expect("connecting to the own nats-server")
     }
 
     /// A JetStream context on a client of its own.
@@ -135,8 +153,7 @@ impl NatsServer {
                 Err(Failure::PortTaken) if Instant::now() < deadline => {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
-                Err(Failure::PortTaken) => panic!("port {} is taken\n{}", self.port, self.log()),
-                Err(Failure::Other(reason)) => panic!("nats-server {reason}\n{}", self.log()),
+                Err(failure) => panic!("port {}: {failure}", self.port),
             }
         }
     }
@@ -207,7 +224,7 @@ impl NatsServer {
                 return Err(
                     match log[log_before.min(log.len())..].contains("address already in use") {
                         true => Failure::PortTaken,
-                        false => Failure::Other(format!("ended during its start with {status}")),
+                        false => self.failure(format!("ended during its start with {status}")),
                     },
                 );
             }
@@ -222,7 +239,11 @@ impl NatsServer {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        Err(Failure::Other(format!("was not ready after {START_LIMIT:?}")))
+        Err(self.failure(format!("was not ready after {START_LIMIT:?}")))
+    }
+
+    fn failure(&self, reason: String) -> Failure {
+        Failure::Other { reason, log: self.log() }
     }
 
     fn process(&self) -> MutexGuard<'_, Option<Process>> {
