@@ -26,9 +26,9 @@ pub struct Description {
     pub data: Option<Data>,
     /// The CloudEvents attribute `datacontenttype`.
     pub datacontenttype: Option<String>,
-    /// `{event}` of subject templates, such as `pull_request`.
+    /// `{event}` of subject templates, such as `pull_request`, as the provider wrote it.
     pub event: Option<String>,
-    /// `{action}` of subject templates, such as `opened`.
+    /// `{action}` of subject templates, such as `opened`, as the provider wrote it.
     pub action: Option<String>,
     /// Extension attributes.
     pub extensions: Vec<(String, Value)>,

@@ -75,6 +75,11 @@ pub(super) fn uri_reference(text: &str) -> Option<String> {
     (!encoded.is_empty() && UriRef::parse(encoded.as_str()).is_ok()).then_some(encoded)
 }
 
+/// Text from a body as a `subject`, unless it holds characters that CloudEvents forbids.
+pub(super) fn subject(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.chars().any(is_forbidden))
+}
+
 /// A name for an event type: letters, digits, `_`, `-` and `.`; anything else becomes `_`.
 pub(super) fn name(text: &str) -> Option<String> {
     let sound =

@@ -61,7 +61,7 @@ impl Provider for Linear {
         );
 
         let mut description = Description::new(verified, id, ce_source, kind);
-        description.subject = fields.text("data.id");
+        description.subject = identity::subject(fields.text("data.id"));
         description.time = fields.time("createdAt");
         description.event = event;
         description.action = action;

@@ -31,6 +31,8 @@ mod slack;
 mod standard_webhooks;
 mod stripe;
 mod template;
+#[cfg(test)]
+mod tests;
 mod timestamp;
 mod token;
 mod unsigned;

@@ -86,8 +86,12 @@ impl Provider for Slack {
 
         let description = Description::new(verified, id, ce_source, format!("com.slack.{kind}"));
         let mut description = description.with_form_json(form_json.as_ref());
-        description.subject =
-            string(&["event.channel", "event.item.channel", "channel.id", "channel_id"]);
+        description.subject = identity::subject(string(&[
+            "event.channel",
+            "event.item.channel",
+            "channel.id",
+            "channel_id",
+        ]));
         description.time = fields.as_ref().and_then(|fields| fields.time("event_time"));
         description.event = event;
         description.action = string(&["event.subtype"]);

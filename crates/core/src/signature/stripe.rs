@@ -59,7 +59,8 @@ impl Provider for Stripe {
 
         let mut description =
             Description::new(verified, id, ce_source, format!("com.stripe.{kind}"));
-        description.subject = fields.first_string(&["data.object.id", "related_object.id"]);
+        description.subject =
+            identity::subject(fields.first_string(&["data.object.id", "related_object.id"]));
         description.time = fields.time("created");
         description.event = event;
         Ok(description)

@@ -42,11 +42,7 @@ pub(super) fn attributes(event: &str, fields: Option<&Fields<'_>>) -> Attributes
     Attributes {
         ce_source: ce_source(rule, fields),
         kind: kind(rule, event, fields),
-        subject: rule
-            .subject
-            .iter()
-            .find_map(|path| fields.text(path))
-            .filter(|text| is_sound(text)),
+        subject: identity::subject(rule.subject.iter().find_map(|path| fields.text(path))),
         time: rule.time.iter().find_map(|path| fields.time(path)),
     }
 }
@@ -78,8 +74,4 @@ fn kind(rule: &Rule, event: &str, fields: &Fields<'_>) -> String {
 
 fn last_resort() -> String {
     "https://github.com".to_owned()
-}
-
-fn is_sound(subject: &str) -> bool {
-    !subject.chars().any(crate::event::is_forbidden)
 }
