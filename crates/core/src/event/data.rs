@@ -104,7 +104,7 @@ mod tests {
             ("Hello, World!".to_owned(), text("Hello, World!")),
         ] {
             let given = Data::from_body(Some("application/json"), Bytes::from(body.clone()));
-            assert_eq!(given, (data, Some(media_type.to_owned())), "{:.40}", body);
+            assert_eq!(given, (data, Some(media_type.to_owned())), "{body:.40}");
         }
     }
 

@@ -36,8 +36,7 @@ impl Provider for Linear {
 
         let fields = Fields::parse(request.body).ok_or(Rejection::MalformedBody)?;
         let stamp = fields.raw("webhookTimestamp").ok_or(Rejection::TimestampMissing)?;
-        let milliseconds = stamp.parse().map_err(|_| Rejection::TimestampInvalid)?;
-        timestamp::check_milliseconds(milliseconds, now, self.tolerance)?;
+        timestamp::check_milliseconds(milliseconds(stamp)?, now, self.tolerance)?;
 
         let mut verified = Verified::new(request, Some(secret));
         verified.id = Some(identity::delivery_id(header::id(request, "linear-delivery")?)?);
@@ -67,4 +66,10 @@ impl Provider for Linear {
         description.action = action;
         Ok(description)
     }
+}
+
+/// Any JSON number is a time, as in Linear's own library; a string is not.
+fn milliseconds(number: &str) -> Result<i128, Rejection> {
+    let fraction = || number.parse::<f64>().map(|milliseconds| milliseconds as i128);
+    number.parse().or_else(|_| fraction()).map_err(|_| Rejection::TimestampInvalid)
 }

@@ -7,6 +7,8 @@
 
 mod adapter;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 use time::OffsetDateTime;
 

@@ -283,6 +283,18 @@ fn stripe_linear_and_standard_webhooks_name_their_events() {
 }
 
 #[test]
+fn a_body_nested_a_hundred_thousand_deep_is_described_and_kept_as_text() {
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let body = format!(r#"{{"action":"opened","x":{deep},"repository":{{"url":"https://r"}}}}"#);
+    let event = Sample::json(&body).github("issues").describe(&verifier(Scheme::Github));
+    assert_eq!(
+        (event.kind.as_str(), event.ce_source.as_str()),
+        ("com.github.issues.opened", "https://r")
+    );
+    assert_eq!(event.data, Some(Data::Text(body)));
+}
+
+#[test]
 fn a_content_type_that_is_none_is_left_out() {
     let verifier = verifier(Scheme::Github);
     let event =

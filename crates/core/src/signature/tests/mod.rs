@@ -5,6 +5,7 @@ mod generic;
 mod properties;
 mod providers;
 mod secrets;
+mod signing;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
