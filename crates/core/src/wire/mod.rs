@@ -53,6 +53,11 @@ pub mod header {
     /// When a dead letter was stored (RFC 3339).
     pub const RECORDED: &str = "Event-Bus-Recorded";
 
+    /// Present if the payload was too large to be stored again; its value is [`PAYLOAD_AT_ORIGIN`].
+    pub const PAYLOAD: &str = "Event-Bus-Payload";
+    /// The payload is to be read from the origin's stream and sequence.
+    pub const PAYLOAD_AT_ORIGIN: &str = "origin";
+
     /// Prefix of every header of a record.
     pub const PREFIX: &str = "Event-Bus-";
 }

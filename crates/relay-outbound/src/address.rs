@@ -1,0 +1,167 @@
+//! Which addresses a sink may connect to.
+//!
+//! A name is resolved once, its addresses are checked, and the connection goes to a checked one: a name that changes
+//! its address between check and connection gains nothing. Redirects are never followed, so a destination cannot send the
+//! relay elsewhere.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use ipnet::IpNet;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::{Host, Url};
+
+/// Decides about addresses.
+#[derive(Clone, Debug, Default)]
+pub struct AddressGuard {
+    deny_private: bool,
+    allowed: Vec<IpNet>,
+}
+
+/// An address is in a network that is not allowed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{host} is in a private, link-local or otherwise special network; list it in outbound.allow_cidrs if it is meant"
+)]
+pub struct Denied {
+    host: String,
+}
+
+impl AddressGuard {
+    /// Denies special networks, except the allowed ones; or nothing at all.
+    pub fn new(deny_private: bool, allowed: Vec<IpNet>) -> Self {
+        Self { deny_private, allowed }
+    }
+
+    /// Checks a URL whose host is an address, for which no name is ever resolved.
+    pub fn check_literal(&self, url: &Url) -> Result<(), Denied> {
+        match url.host() {
+            Some(Host::Ipv4(address)) => self.check(IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => self.check(IpAddr::V6(address)),
+            Some(Host::Domain(_)) | None => Ok(()),
+        }
+    }
+
+    fn check(&self, address: IpAddr) -> Result<(), Denied> {
+        let address = address.to_canonical();
+        let allowed = self.allowed.iter().any(|network| network.contains(&address));
+        if self.deny_private && is_special(address) && !allowed {
+            return Err(Denied { host: address.to_string() });
+        }
+        Ok(())
+    }
+}
+
+impl Resolve for AddressGuard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = self.clone();
+        Box::pin(async move {
+            // The port is replaced by the one of the URL.
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let checked: Vec<_> =
+                found.into_iter().filter(|found| guard.check(found.ip()).is_ok()).collect();
+            if checked.is_empty() {
+                return Err(Denied { host: name.as_str().to_owned() }.into());
+            }
+            Ok(Box::new(checked.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Networks that are not the public internet (IANA special-purpose registries).
+fn is_special(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_special_v4(address),
+        IpAddr::V6(address) => is_special_v6(address),
+    }
+}
+
+fn is_special_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_broadcast()
+        || address.is_documentation()
+        || address.is_multicast()
+        || a == 0
+        || a >= 240
+        || a == 100 && (64..128).contains(&b)
+        || a == 192 && b == 0 && c == 0
+        || a == 198 && (b == 18 || b == 19)
+}
+
+fn is_special_v6(address: Ipv6Addr) -> bool {
+    let segments = address.segments();
+    // NAT64 and 6to4 carry an IPv4 address, which decides.
+    let embedded = match segments {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)))
+        }
+        _ => None,
+    };
+    address.is_loopback()
+        || address.is_unspecified()
+        || address.is_multicast()
+        || address.is_unique_local()
+        || address.is_unicast_link_local()
+        || segments[0] == 0x2001 && segments[1] == 0xdb8
+        || segments[..6] == [0; 6]
+        || embedded.is_some_and(is_special_v4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(guard: &AddressGuard, host: &str) -> bool {
+        guard.check_literal(&Url::parse(&format!("http://{host}/")).unwrap()).is_ok()
+    }
+
+    #[test]
+    fn special_networks_are_denied_in_every_spelling() {
+        let guard = AddressGuard::new(true, Vec::new());
+        for host in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "2130706433",
+            "0x7f.1",
+            "[::1]",
+            "[::]",
+            "[fe80::1]",
+            "[fd00::1]",
+            "[::ffff:127.0.0.1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::]",
+            "255.255.255.255",
+            "224.0.0.1",
+        ] {
+            assert!(!verdict(&guard, host), "{host} was allowed");
+        }
+        for host in ["1.1.1.1", "172.32.0.1", "[2606:4700::1111]", "100.128.0.1"] {
+            assert!(verdict(&guard, host), "{host} was denied");
+        }
+    }
+
+    #[test]
+    fn an_allowed_network_is_an_exception_and_the_guard_can_be_off() {
+        let guard = AddressGuard::new(true, vec!["10.1.0.0/16".parse().unwrap()]);
+        assert!(verdict(&guard, "10.1.2.3"));
+        assert!(!verdict(&guard, "10.2.2.3"));
+        assert!(verdict(&AddressGuard::default(), "127.0.0.1"));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_resolves_to_a_denied_address_is_refused() {
+        let guard = AddressGuard::new(true, Vec::new());
+        let resolved = guard.resolve("localhost".parse().unwrap()).await;
+        assert!(resolved.err().unwrap().to_string().contains("localhost"));
+        assert!(AddressGuard::default().resolve("localhost".parse().unwrap()).await.is_ok());
+    }
+}

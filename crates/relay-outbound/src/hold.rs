@@ -1,0 +1,274 @@
+//! Whether a route delivers, holds because its destination is away, or is disabled because it is gone.
+//!
+//! While a route holds, its events wait: those under way here, the others on the bus. No attempt is counted. One event at
+//! a time is tried, 1 s, 2 s, 4 s … 30 s apart, and the waiting events take turns, so that one that can never pass does not keep the
+//! others from showing that the destination is back.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{MutexGuard, watch};
+use tokio::time::{Instant, sleep_until};
+
+/// Failures in a row, without any answer in between, after which the destination counts as away.
+const FAILURES_TO_HOLD: u32 = 5;
+
+/// Times that one event may fail to connect although others got through, before that counts as its attempt.
+const LONE_FAILURES: u32 = 3;
+
+const FIRST_PROBE: Duration = Duration::from_secs(1);
+const LAST_PROBE: Duration = Duration::from_secs(30);
+
+/// Whether a route delivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouteState {
+    /// It delivers.
+    Open,
+    /// Its destination is away.
+    Held,
+    /// Its destination is gone; only an operator brings it back.
+    Disabled,
+}
+
+/// The state of one route, shared by all its deliveries.
+#[derive(Debug)]
+pub struct Hold {
+    state: watch::Sender<RouteState>,
+    counters: Mutex<Counters>,
+    /// Whose turn it is to try a destination that is away; tokio's mutex is fair.
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Counters {
+    failures: u32,
+    last_answer: Option<Instant>,
+    probe_wait: Duration,
+    next_probe: Instant,
+}
+
+/// Leave to try a delivery.
+#[derive(Debug)]
+pub struct Pass<'a> {
+    began: Instant,
+    /// Held while this delivery is the probe.
+    _turn: Option<MutexGuard<'a, ()>>,
+}
+
+/// The route is disabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disabled;
+
+/// What follows from a failure to connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreachable {
+    /// Wait, and try the same event again; nothing is counted.
+    Wait(Duration),
+    /// The destination answers others: this was an attempt of this event.
+    Counts,
+}
+
+impl Hold {
+    /// An open route.
+    pub fn new() -> Self {
+        Self {
+            state: watch::Sender::new(RouteState::Open),
+            counters: Mutex::new(Counters {
+                failures: 0,
+                last_answer: None,
+                probe_wait: FIRST_PROBE,
+                next_probe: Instant::now(),
+            }),
+            turn: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// The present state, and every change of it.
+    pub fn watch(&self) -> watch::Receiver<RouteState> {
+        self.state.subscribe()
+    }
+
+    /// The present state.
+    pub fn state(&self) -> RouteState {
+        *self.state.borrow()
+    }
+
+    /// Waits until a delivery may be tried.
+    pub async fn enter(&self) -> Result<Pass<'_>, Disabled> {
+        let mut state = self.watch();
+        loop {
+            match *state.borrow_and_update() {
+                RouteState::Open => return Ok(Pass { began: Instant::now(), _turn: None }),
+                RouteState::Disabled => return Err(Disabled),
+                RouteState::Held => {}
+            }
+            tokio::select! {
+                biased;
+                changed = state.changed() => if changed.is_err() { return Err(Disabled) },
+                turn = self.probe_turn() => {
+                    if self.state() == RouteState::Held {
+                        return Ok(Pass { began: Instant::now(), _turn: Some(turn) });
+                    }
+                }
+            }
+        }
+    }
+
+    /// The destination answered, whatever it said. Returns whether that ended a hold.
+    pub fn answered(&self) -> bool {
+        let mut counters = self.lock();
+        counters.failures = 0;
+        counters.last_answer = Some(Instant::now());
+        counters.probe_wait = FIRST_PROBE;
+        drop(counters);
+        self.state.send_if_modified(|state| {
+            let held = *state == RouteState::Held;
+            if held {
+                *state = RouteState::Open;
+            }
+            held
+        })
+    }
+
+    /// No answer. `lone_failures` counts, for this event, how often that happened while others got through.
+    pub fn unanswered(&self, pass: &Pass<'_>, lone_failures: &mut u32) -> Unreachable {
+        let mut counters = self.lock();
+        if counters.last_answer.is_some_and(|time| time > pass.began) {
+            *lone_failures += 1;
+            if *lone_failures >= LONE_FAILURES {
+                return Unreachable::Counts;
+            }
+        }
+        counters.failures = counters.failures.saturating_add(1);
+        let now = Instant::now();
+        if self.state() == RouteState::Held {
+            counters.probe_wait = (counters.probe_wait * 2).min(LAST_PROBE);
+            counters.next_probe = now + counters.probe_wait;
+            return Unreachable::Wait(Duration::ZERO);
+        }
+        if counters.failures < FAILURES_TO_HOLD {
+            return Unreachable::Wait(Duration::from_millis(100) * counters.failures);
+        }
+        counters.probe_wait = FIRST_PROBE;
+        counters.next_probe = now + FIRST_PROBE;
+        drop(counters);
+        self.state.send_if_modified(|state| {
+            let open = *state == RouteState::Open;
+            if open {
+                *state = RouteState::Held;
+            }
+            open
+        });
+        Unreachable::Wait(Duration::ZERO)
+    }
+
+    /// The destination is gone for good.
+    pub fn disable(&self) {
+        self.state.send_replace(RouteState::Disabled);
+    }
+
+    async fn probe_turn(&self) -> MutexGuard<'_, ()> {
+        let turn = self.turn.lock().await;
+        let due = self.lock().next_probe;
+        sleep_until(due).await;
+        turn
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Counters> {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Hold {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn fail(hold: &Hold) -> Unreachable {
+        let pass = hold.enter().await.unwrap();
+        hold.unanswered(&pass, &mut 0)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn five_failures_in_a_row_hold_and_one_answer_opens() {
+        let hold = Hold::new();
+        for _ in 0..5 {
+            assert_eq!(hold.state(), RouteState::Open);
+            fail(&hold).await;
+        }
+        assert_eq!(hold.state(), RouteState::Held);
+        assert!(hold.answered());
+        assert_eq!(hold.state(), RouteState::Open);
+        assert!(!hold.answered());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_in_between_starts_the_count_again() {
+        let hold = Hold::new();
+        for _ in 0..4 {
+            fail(&hold).await;
+        }
+        hold.answered();
+        for _ in 0..4 {
+            fail(&hold).await;
+        }
+        assert_eq!(hold.state(), RouteState::Open);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn probes_come_ever_later_up_to_half_a_minute() {
+        let hold = Hold::new();
+        for _ in 0..5 {
+            fail(&hold).await;
+        }
+        let mut waits = Vec::new();
+        for _ in 0..7 {
+            let before = Instant::now();
+            fail(&hold).await;
+            waits.push(before.elapsed().as_secs());
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_events_take_turns_at_probing() {
+        let hold = Hold::new();
+        for _ in 0..5 {
+            fail(&hold).await;
+        }
+        let first = hold.enter().await.unwrap();
+        // A second one cannot probe while the first one does.
+        assert!(tokio::time::timeout(Duration::from_secs(600), hold.enter()).await.is_err());
+        hold.unanswered(&first, &mut 0);
+        drop(first);
+        assert!(tokio::time::timeout(Duration::from_secs(60), hold.enter()).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_that_fails_alone_uses_up_its_own_attempts() {
+        let hold = Hold::new();
+        let mut lone_failures = 0;
+        let mut verdicts = Vec::new();
+        for _ in 0..3 {
+            let pass = hold.enter().await.unwrap();
+            tokio::time::advance(Duration::from_secs(1)).await;
+            hold.answered();
+            verdicts.push(hold.unanswered(&pass, &mut lone_failures));
+        }
+        assert_eq!(verdicts[2], Unreachable::Counts);
+        assert!(!verdicts[..2].contains(&Unreachable::Counts));
+        assert_eq!(hold.state(), RouteState::Open);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disabled_route_lets_nothing_pass() {
+        let hold = Hold::new();
+        hold.disable();
+        assert!(hold.enter().await.is_err());
+    }
+}

@@ -1,0 +1,127 @@
+//! Takes messages from a route's consumers and hands each to a task of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Subscriber;
+use async_nats::jetstream::Message;
+use event_bus_core::Chain;
+use event_bus_core::wire;
+use futures_util::StreamExt as _;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use crate::delivery::handle;
+use crate::hold::RouteState;
+use crate::incoming::Lane;
+use crate::route::Route;
+use crate::settle;
+
+/// Takes messages until the route stops or is disabled; then finishes what is under way, within `grace`.
+///
+/// Messages under way at once are bounded by the consumer's `max_ack_pending`; `limit` is that number, and keeps it true
+/// even for a server that delivers more.
+pub(crate) async fn run(
+    route: Arc<Route>,
+    lane: Lane,
+    stream: String,
+    limit: usize,
+    grace: Duration,
+) {
+    let mut subscriber = match subscribe(&route, &stream).await {
+        Some(subscriber) => subscriber,
+        None => return,
+    };
+    let mut tasks = JoinSet::new();
+    let mut state = route.hold().watch();
+    loop {
+        tokio::select! {
+            biased;
+            () = route.stopping() => break,
+            changed = state.changed() => {
+                if changed.is_err() || *state.borrow_and_update() == RouteState::Disabled {
+                    break;
+                }
+            }
+            Some(ended) = tasks.join_next() => note_panic(&route, ended),
+            message = subscriber.next(), if tasks.len() < limit => match message {
+                Some(message) if message.status.is_some() => {}
+                Some(message) => spawn(&mut tasks, &route, lane, message),
+                None => break,
+            }
+        }
+        route.metrics().in_flight.set(i64::try_from(tasks.len()).unwrap_or(i64::MAX));
+    }
+    give_back_unread(&route, subscriber).await;
+    finish(&route, tasks, grace).await;
+}
+
+/// Subscribes to the consumer's deliveries, in the group that all replicas of the relay share.
+async fn subscribe(route: &Route, stream: &str) -> Option<Subscriber> {
+    let subject = wire::deliver_subject(stream, route.name());
+    loop {
+        match route.bus().client().queue_subscribe(subject.clone(), route.name().to_owned()).await {
+            Ok(subscriber) => return Some(subscriber),
+            Err(error) => {
+                tracing::error!(route = route.name(), error = %Chain(&error), "subscribing failed; trying again");
+            }
+        }
+        tokio::select! {
+            () = route.stopping() => return None,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+}
+
+fn spawn(tasks: &mut JoinSet<()>, route: &Arc<Route>, lane: Lane, message: async_nats::Message) {
+    let route = Arc::clone(route);
+    tasks.spawn(async move {
+        let message = Message { message, context: route.jetstream().clone() };
+        handle(&route, message, lane).await;
+    });
+}
+
+/// What was delivered but not read goes back at once, so that another replica need not wait for it.
+async fn give_back_unread(route: &Route, mut subscriber: Subscriber) {
+    if let Err(error) = subscriber.unsubscribe().await {
+        tracing::debug!(route = route.name(), error = %Chain(&error), "unsubscribing failed");
+        return;
+    }
+    let deadline = Instant::now() + Duration::from_secs(1);
+    while let Ok(Some(message)) = timeout_at(deadline, subscriber.next()).await {
+        let message = Message { message, context: route.jetstream().clone() };
+        if let Err(error) = settle::give_back(&message).await {
+            tracing::debug!(route = route.name(), error = %Chain(&error), "a message could not be given back");
+            return;
+        }
+    }
+}
+
+async fn finish(route: &Route, mut tasks: JoinSet<()>, grace: Duration) {
+    let deadline = Instant::now() + grace;
+    while !tasks.is_empty() {
+        match timeout_at(deadline, tasks.join_next()).await {
+            Ok(Some(ended)) => note_panic(route, ended),
+            Ok(None) => break,
+            Err(_) => {
+                let left = tasks.len();
+                tracing::warn!(
+                    route = route.name(),
+                    left,
+                    "deliveries did not end in time; they will be repeated"
+                );
+                tasks.shutdown().await;
+            }
+        }
+    }
+    route.metrics().in_flight.set(0);
+}
+
+/// A task that panicked has settled nothing: its message comes again, and is given up if it always ends like this.
+fn note_panic(route: &Route, ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(route = route.name(), error = %Chain(&error), "handling an event panicked");
+    }
+}

@@ -1,0 +1,196 @@
+//! The relay's metrics. Names and labels are all here; labels come from the configuration or from closed lists.
+
+use event_bus_core::delivery::DeadLetterReason;
+use event_bus_runtime::Metrics as Registry;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+
+/// All metrics of the relay.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    deliveries: Family<Outcome, Counter>,
+    delivery_seconds: Family<Route, Histogram>,
+    dead_letters: Family<Reason, Counter>,
+    filter_errors: Family<Route, Counter>,
+    expired: Family<Route, Counter>,
+    in_flight: Family<Route, Gauge>,
+    state: Family<Route, Gauge>,
+    pending: Family<Route, Gauge>,
+    retrying: Family<Route, Gauge>,
+}
+
+/// The metrics of one route; looked up once, when the route starts.
+#[derive(Clone, Debug)]
+pub struct RouteMetrics {
+    route: String,
+    sink: &'static str,
+    all: Metrics,
+    /// Time from the first byte sent to the verdict.
+    pub delivery_seconds: Histogram,
+    /// Events that a CEL expression failed on.
+    pub filter_errors: Counter,
+    /// Events that aged out of the stream before the route delivered them.
+    pub expired: Counter,
+    /// Events under way.
+    pub in_flight: Gauge,
+    /// 0 delivers, 1 holds, 2 disabled.
+    pub state: Gauge,
+    /// Events on the stream that the route has not taken yet.
+    pub pending: Gauge,
+    /// Events that wait for another attempt.
+    pub retrying: Gauge,
+}
+
+/// How handling an event ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryOutcome {
+    /// The destination has it.
+    Delivered,
+    /// It did not pass the filter.
+    Filtered,
+    /// It waits for another attempt.
+    Retried,
+    /// It is a dead letter.
+    DeadLettered,
+    /// It was given back, because the relay stops or the route is disabled.
+    Returned,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    route: String,
+    sink: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    route: String,
+    reason: &'static str,
+}
+
+impl DeliveryOutcome {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Filtered => "filtered",
+            Self::Retried => "retried",
+            Self::DeadLettered => "dead_lettered",
+            Self::Returned => "returned",
+        }
+    }
+}
+
+impl Metrics {
+    /// Registers them.
+    pub fn register(registry: &Registry) -> Self {
+        let metrics = Self {
+            deliveries: Family::default(),
+            delivery_seconds: Family::new_with_constructor(|| {
+                Histogram::new(exponential_buckets(0.001, 2.0, 15))
+            }),
+            dead_letters: Family::default(),
+            filter_errors: Family::default(),
+            expired: Family::default(),
+            in_flight: Family::default(),
+            state: Family::default(),
+            pending: Family::default(),
+            retrying: Family::default(),
+        };
+        registry.registry_mut(|registry| {
+            let Self {
+                deliveries,
+                delivery_seconds,
+                dead_letters,
+                filter_errors,
+                expired,
+                in_flight,
+                state,
+                pending,
+                retrying,
+            } = metrics.clone();
+            registry.register(
+                "relay_outbound_deliveries",
+                "Events handled, by how that ended",
+                deliveries,
+            );
+            registry.register(
+                "relay_outbound_delivery_seconds",
+                "Time that one delivery took",
+                delivery_seconds,
+            );
+            registry.register(
+                "relay_outbound_dead_letters",
+                "Events given up, by reason",
+                dead_letters,
+            );
+            registry.register(
+                "relay_outbound_filter_errors",
+                "Events that a filter failed on",
+                filter_errors,
+            );
+            registry.register(
+                "relay_outbound_expired",
+                "Events that aged out before they were delivered",
+                expired,
+            );
+            registry.register("relay_outbound_in_flight_events", "Events under way", in_flight);
+            registry.register(
+                "relay_outbound_route_state",
+                "0 delivers, 1 holds, 2 disabled",
+                state,
+            );
+            registry.register(
+                "relay_outbound_pending_events",
+                "Events not taken from the stream yet",
+                pending,
+            );
+            registry.register(
+                "relay_outbound_retrying_events",
+                "Events that wait for another attempt",
+                retrying,
+            );
+        });
+        metrics
+    }
+
+    /// The metrics of one route.
+    pub fn route(&self, route: &str, sink: &'static str) -> RouteMetrics {
+        let label = Route { route: route.to_owned() };
+        RouteMetrics {
+            route: route.to_owned(),
+            sink,
+            all: self.clone(),
+            delivery_seconds: self.delivery_seconds.get_or_create(&label).clone(),
+            filter_errors: self.filter_errors.get_or_create(&label).clone(),
+            expired: self.expired.get_or_create(&label).clone(),
+            in_flight: self.in_flight.get_or_create(&label).clone(),
+            state: self.state.get_or_create(&label).clone(),
+            pending: self.pending.get_or_create(&label).clone(),
+            retrying: self.retrying.get_or_create(&label).clone(),
+        }
+    }
+}
+
+impl RouteMetrics {
+    /// Counts how handling an event ended.
+    pub fn count(&self, outcome: DeliveryOutcome) {
+        let label =
+            Outcome { route: self.route.clone(), sink: self.sink, outcome: outcome.label() };
+        self.all.deliveries.get_or_create(&label).inc();
+    }
+
+    /// Counts a dead letter.
+    pub fn count_dead_letter(&self, reason: DeadLetterReason) {
+        let label = Reason { route: self.route.clone(), reason: reason.as_str() };
+        self.all.dead_letters.get_or_create(&label).inc();
+    }
+}

@@ -1,0 +1,297 @@
+//! The service: starts a route for each one configured, and follows changes of the configuration.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use event_bus_core::Chain;
+use event_bus_core::wire;
+use event_bus_runtime::bus::{BusConfig, ProvisionError, StreamRole, keep_provisioned};
+use event_bus_runtime::{Bus, Clock, Metrics as Registry, Readiness, SecretResolver};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::address::AddressGuard;
+use crate::config::{Config, RouteConfig};
+use crate::consumers::{self, ConsumerError, Wanted};
+use crate::incoming::Lane;
+use crate::metrics::Metrics;
+use crate::route::{Route, RouteContext};
+use crate::sinks::{self, SinkConfig, SinkContext};
+use crate::store::StreamNames;
+use crate::{intake, janitor, monitor};
+
+/// Wait between two tries to set a route up.
+const SET_UP_AGAIN: Duration = Duration::from_secs(2);
+
+/// The streams that the relay needs.
+pub const STREAMS: [StreamRole; 3] =
+    [StreamRole::Events, StreamRole::Retries, StreamRole::DeadLetters];
+
+/// What the relay works with.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// The bus.
+    pub bus: Bus,
+    /// Its settings.
+    pub bus_config: BusConfig,
+    /// Resolves secrets.
+    pub secrets: SecretResolver,
+    /// Time.
+    pub clock: Clock,
+    /// The process's metrics.
+    pub metrics: Registry,
+    /// Whether the doctor's built-in route runs.
+    pub doctor: bool,
+}
+
+/// A relay whose settings have been checked.
+#[derive(Debug)]
+pub struct Relay {
+    environment: Environment,
+    names: Arc<StreamNames>,
+    metrics: Metrics,
+    config: Config,
+}
+
+/// The settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A route is not sound.
+    #[error("route {route}: {problem}")]
+    Route {
+        /// The route.
+        route: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A sink cannot be built.
+    #[error("the sink of route {route} cannot be built")]
+    Sink {
+        /// The route.
+        route: String,
+        /// What is wrong.
+        #[source]
+        source: sinks::BuildError,
+    },
+}
+
+/// The relay cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The streams on the bus do not fit.
+    #[error("the streams on the bus do not fit")]
+    Streams(#[source] ProvisionError),
+}
+
+/// A route that runs.
+struct Running {
+    config: RouteConfig,
+    route: Arc<Route>,
+    stop: CancellationToken,
+}
+
+impl Relay {
+    /// Checks all routes and resolves their secrets; opens no connection to a destination.
+    pub fn build(config: Config, environment: Environment) -> Result<Self, BuildError> {
+        let streams = &environment.bus_config.streams;
+        let names = Arc::new(StreamNames {
+            events: streams.name(StreamRole::Events).to_owned(),
+            retries: streams.name(StreamRole::Retries).to_owned(),
+            dead_letters: streams.name(StreamRole::DeadLetters).to_owned(),
+        });
+        let metrics = Metrics::register(&environment.metrics);
+        let relay = Self { environment, names, metrics, config };
+        for route in relay.wanted(&relay.config) {
+            relay.build_route(&relay.config, route, CancellationToken::new(), false)?;
+        }
+        Ok(relay)
+    }
+
+    /// Checks a changed configuration as [`Relay::build`] does, without taking it over.
+    pub fn check(&self, config: &Config) -> Result<(), BuildError> {
+        for route in self.wanted(config) {
+            self.build_route(config, route, CancellationToken::new(), false)?;
+        }
+        Ok(())
+    }
+
+    /// Runs until `shutdown`, then finishes deliveries under way within the grace period.
+    ///
+    /// A broker that is away is waited for. A new value in `changes`, which [`Relay::check`] has passed, replaces the routes: unchanged
+    /// ones go on undisturbed.
+    pub async fn run(
+        self,
+        mut changes: watch::Receiver<Config>,
+        readiness: Readiness,
+        shutdown: CancellationToken,
+    ) -> Result<(), RunError> {
+        let environment = &self.environment;
+        let provisioned = tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            done = keep_provisioned(&environment.bus, &environment.bus_config, &STREAMS, &readiness) => done,
+        };
+        provisioned.map_err(RunError::Streams)?;
+        let schedules = environment.bus.supports(2, 12);
+        let mut config = changes.borrow_and_update().clone();
+        let mut running: BTreeMap<String, Running> = BTreeMap::new();
+        let mut tasks = JoinSet::new();
+        loop {
+            self.reconcile(&config, schedules, &mut running, &mut tasks);
+            let routes: Vec<_> =
+                running.values().map(|running| Arc::clone(&running.route)).collect();
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                changed = changes.changed() => {
+                    if changed.is_err() {
+                        shutdown.cancelled().await;
+                        break;
+                    }
+                    config = changes.borrow_and_update().clone();
+                }
+                () = monitor::watch(&routes, &self.names, &environment.bus) => {}
+                () = janitor::sweep(&environment.bus, &self.names) => {}
+            }
+        }
+        for running in running.values() {
+            running.stop.cancel();
+        }
+        // Each task bounds its own end by the grace period.
+        while tasks.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    /// The configured routes and the doctor's own.
+    fn wanted(&self, config: &Config) -> Vec<RouteConfig> {
+        let doctor = self.environment.doctor.then(doctor_route);
+        config.routes.iter().cloned().chain(doctor).collect()
+    }
+
+    fn build_route(
+        &self,
+        config: &Config,
+        route: RouteConfig,
+        stop: CancellationToken,
+        schedules: bool,
+    ) -> Result<Route, BuildError> {
+        let guard = AddressGuard::new(config.deny_private, config.allow_cidrs.clone());
+        let sink = SinkContext {
+            secrets: &self.environment.secrets,
+            guard: &guard,
+            clock: &self.environment.clock,
+            client: self.environment.bus.client(),
+        };
+        let context = RouteContext {
+            sink,
+            bus: &self.environment.bus,
+            names: &self.names,
+            schedules,
+            metrics: &self.metrics,
+        };
+        Route::build(route, &context, stop)
+    }
+
+    /// Stops what is gone or changed, starts what is new or changed.
+    fn reconcile(
+        &self,
+        config: &Config,
+        schedules: bool,
+        running: &mut BTreeMap<String, Running>,
+        tasks: &mut JoinSet<()>,
+    ) {
+        let wanted: BTreeMap<_, _> =
+            self.wanted(config).into_iter().map(|route| (route.name.clone(), route)).collect();
+        running.retain(|name, running| {
+            let keep = wanted.get(name) == Some(&running.config);
+            if !keep {
+                running.stop.cancel();
+                tracing::info!(
+                    route = name.as_str(),
+                    "route stopped, because the configuration changed"
+                );
+            }
+            keep
+        });
+        for (name, route_config) in wanted {
+            if running.contains_key(&name) {
+                continue;
+            }
+            let stop = CancellationToken::new();
+            match self.build_route(config, route_config.clone(), stop.clone(), schedules) {
+                Ok(route) => {
+                    let route = Arc::new(route);
+                    tasks.spawn(run_route(
+                        Arc::clone(&route),
+                        Arc::clone(&self.names),
+                        schedules,
+                        config.grace,
+                    ));
+                    running.insert(name, Running { config: route_config, route, stop });
+                }
+                // Checked before; only a secret that vanished meanwhile can fail now.
+                Err(error) => {
+                    tracing::error!(route = name, error = %Chain(&error), "route could not be started")
+                }
+            }
+        }
+    }
+}
+
+/// Sets the consumers up, again and again while the bus is away, and takes their messages.
+async fn run_route(route: Arc<Route>, names: Arc<StreamNames>, schedules: bool, grace: Duration) {
+    let window = route.window().get();
+    let config = route.config();
+    let events = Wanted::events(
+        &names,
+        &config.name,
+        &config.subjects,
+        config.start.deliver_policy(),
+        window,
+    );
+    let retries = Wanted::retries(&names, &config.name, window, schedules);
+    for wanted in [&events, &retries] {
+        if !set_up(&route, wanted).await {
+            return;
+        }
+    }
+    tracing::info!(route = route.name(), "route delivers");
+    let limit = |wanted: &Wanted| usize::try_from(wanted.max_ack_pending).unwrap_or(usize::MAX);
+    tokio::join!(
+        intake::run(Arc::clone(&route), Lane::Events, events.stream.clone(), limit(&events), grace),
+        intake::run(
+            Arc::clone(&route),
+            Lane::Retries,
+            retries.stream.clone(),
+            limit(&retries),
+            grace
+        ),
+    );
+}
+
+async fn set_up(route: &Route, wanted: &Wanted) -> bool {
+    loop {
+        match consumers::ensure(route.bus(), wanted).await {
+            Ok(_) => return true,
+            Err(error @ ConsumerError::Incompatible { .. }) => {
+                tracing::error!(route = route.name(), error = %Chain(&error), "route cannot start");
+            }
+            Err(error @ ConsumerError::Unavailable(_)) => {
+                tracing::warn!(route = route.name(), error = %Chain(&error), "route cannot start yet; trying again");
+            }
+        }
+        tokio::select! {
+            () = route.stopping() => return false,
+            () = tokio::time::sleep(SET_UP_AGAIN) => {}
+        }
+    }
+}
+
+/// The doctor's built-in route: quick retries, a sink that asks the doctor.
+pub fn doctor_route() -> RouteConfig {
+    let mut route = RouteConfig::new(wire::DOCTOR_NAME, SinkConfig::Doctor);
+    route.subjects = vec![format!("{}.*.outbound", wire::DOCTOR_ROOT)];
+    route.retry.schedule = vec![Duration::ZERO, Duration::from_millis(200)];
+    route.retry.attempts = std::num::NonZeroU32::new(3).unwrap_or(std::num::NonZeroU32::MIN);
+    route
+}

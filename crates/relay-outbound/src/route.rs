@@ -1,0 +1,212 @@
+//! A route that runs: its settings, compiled, and the state that its deliveries share.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use async_nats::jetstream;
+use event_bus_core::delivery::DeliveryError;
+use event_bus_core::event::Event;
+use event_bus_core::schedule::Schedule;
+use event_bus_core::subject::Pattern;
+use event_bus_runtime::bus::Publisher;
+use event_bus_runtime::{Bus, Clock};
+use governor::DefaultDirectRateLimiter;
+use time::OffsetDateTime;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_util::sync::CancellationToken;
+
+use crate::budget::Budget;
+use crate::config::RouteConfig;
+use crate::filter::Filter;
+use crate::hold::Hold;
+use crate::incoming::{Envelope, Lane};
+use crate::metrics::{Metrics, RouteMetrics};
+use crate::relay::BuildError;
+use crate::sinks::{self, Sink, SinkContext};
+use crate::store::{Store, StreamNames};
+
+/// A route.
+#[derive(Debug)]
+pub(crate) struct Route {
+    config: RouteConfig,
+    patterns: Vec<Pattern>,
+    filter: Filter,
+    schedule: Schedule,
+    sink: Box<dyn Sink>,
+    limiter: Option<DefaultDirectRateLimiter>,
+    /// Bytes that may be under way, in units of [`BYTES_PER_PERMIT`].
+    bytes: Semaphore,
+    byte_permits: u32,
+    hold: Hold,
+    budget: Budget,
+    store: Store,
+    metrics: RouteMetrics,
+    clock: Clock,
+    bus: Bus,
+    stop: CancellationToken,
+}
+
+/// A semaphore counts to 2^29 only; a kibibyte each reaches far enough.
+const BYTES_PER_PERMIT: u64 = 1024;
+
+/// What every route of a relay is built with.
+#[derive(Debug)]
+pub(crate) struct RouteContext<'a> {
+    /// For its sink.
+    pub sink: SinkContext<'a>,
+    /// The bus.
+    pub bus: &'a Bus,
+    /// Names of the streams.
+    pub names: &'a Arc<StreamNames>,
+    /// Whether the server fires schedules.
+    pub schedules: bool,
+    /// The relay's metrics.
+    pub metrics: &'a Metrics,
+}
+
+impl Route {
+    /// Compiles the settings; opens no connection.
+    pub(crate) fn build(
+        config: RouteConfig,
+        context: &RouteContext<'_>,
+        stop: CancellationToken,
+    ) -> Result<Self, BuildError> {
+        let invalid = |problem: String| BuildError::Route { route: config.name.clone(), problem };
+        let patterns = config
+            .subjects
+            .iter()
+            .map(|subject| Pattern::parse(subject).map_err(|error| invalid(error.to_string())))
+            .collect::<Result<_, _>>()?;
+        let filter = Filter::new(&config.types, &config.sources, config.filter.as_deref())
+            .map_err(|error| invalid(error.to_string()))?;
+        let schedule = config.retry.schedule().map_err(|error| invalid(error.to_string()))?;
+        let sink = sinks::build(&config.sink, &context.sink)
+            .map_err(|source| BuildError::Sink { route: config.name.clone(), source })?;
+        let store = Store::new(
+            Publisher::new(context.bus.clone()),
+            Arc::clone(context.names),
+            context.schedules,
+            config.dead_letter_prefix(),
+        );
+        let permits = (config.window_bytes.bytes() / BYTES_PER_PERMIT).clamp(1, 1 << 28);
+        let byte_permits = u32::try_from(permits).unwrap_or(u32::MAX);
+        Ok(Self {
+            metrics: context.metrics.route(&config.name, sink.kind()),
+            patterns,
+            filter,
+            schedule,
+            limiter: config.rate.map(|rate| governor::RateLimiter::direct(rate.quota())),
+            bytes: Semaphore::new(byte_permits as usize),
+            byte_permits,
+            hold: Hold::new(),
+            budget: Budget::new(config.retry.max_bytes.bytes()),
+            store,
+            sink,
+            clock: context.sink.clock.clone(),
+            bus: context.bus.clone(),
+            stop,
+            config,
+        })
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Its settings.
+    pub(crate) fn config(&self) -> &RouteConfig {
+        &self.config
+    }
+
+    /// Its filter.
+    pub(crate) fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Its schedule.
+    pub(crate) fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// Where its records go.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Whether it delivers.
+    pub(crate) fn hold(&self) -> &Hold {
+        &self.hold
+    }
+
+    /// What its retries may occupy.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Its metrics.
+    pub(crate) fn metrics(&self) -> &RouteMetrics {
+        &self.metrics
+    }
+
+    /// The bus.
+    pub(crate) fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    /// JetStream on the bus.
+    pub(crate) fn jetstream(&self) -> &jetstream::Context {
+        self.bus.jetstream()
+    }
+
+    /// The present time.
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    /// Events that may be under way, for each of its two consumers.
+    pub(crate) fn window(&self) -> NonZeroU32 {
+        self.config.window
+    }
+
+    /// Resolves when the route is to stop.
+    pub(crate) async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Whether a subject is one of its own.
+    pub(crate) fn subscribes_to(&self, subject: &str) -> bool {
+        self.patterns.iter().any(|pattern| pattern.matches(subject))
+    }
+
+    /// Waits until there is room for an event: its bytes, and what its retry would occupy. `None` if the route stops.
+    pub(crate) async fn admit(&self, envelope: &Envelope) -> Option<SemaphorePermit<'_>> {
+        let wanted = (envelope.payload.len() as u64).div_ceil(BYTES_PER_PERMIT).max(1);
+        // An event larger than the whole window takes all of it.
+        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX).min(self.byte_permits);
+        tokio::select! {
+            biased;
+            () = self.stopping() => None,
+            permit = async {
+                if envelope.lane == Lane::Events {
+                    self.budget.room().await;
+                }
+                self.bytes.acquire_many(wanted).await.ok()
+            } => permit,
+        }
+    }
+
+    /// Waits for the route's rate.
+    pub(crate) async fn pace(&self) {
+        if let Some(limiter) = &self.limiter {
+            limiter.until_ready().await;
+        }
+    }
+
+    /// Delivers an event once.
+    pub(crate) async fn try_once(&self, event: &Event) -> Result<(), DeliveryError> {
+        let mut results = self.sink.deliver(std::slice::from_ref(event)).await;
+        // A sink that gives no result has confirmed nothing.
+        results.pop().unwrap_or_else(|| DeliveryError::from_status(500, None))
+    }
+}

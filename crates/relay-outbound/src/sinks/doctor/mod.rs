@@ -1,0 +1,67 @@
+//! The doctor's own sink: it asks the running doctor what to answer, so that a proof can see every attempt.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use event_bus_core::delivery::DeliveryError;
+use event_bus_core::event::{Data, Event};
+use serde::Deserialize;
+
+use super::Sink;
+
+/// How long a doctor may take to answer; one that has gone away fails the attempt.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// Delivers to a doctor over the bus.
+#[derive(Debug)]
+pub struct DoctorSink {
+    client: async_nats::Client,
+}
+
+/// What the data of a doctor's event says.
+#[derive(Deserialize)]
+struct Instructions {
+    /// Where the doctor waits for attempts; it answers each with an HTTP status as text.
+    reply: String,
+}
+
+/// The event is not from a doctor.
+#[derive(Debug, thiserror::Error)]
+enum NotFromDoctor {
+    #[error("the event says not where the doctor waits")]
+    NoReply,
+}
+
+impl DoctorSink {
+    /// A sink on this connection.
+    pub fn new(client: async_nats::Client) -> Self {
+        Self { client }
+    }
+}
+
+#[async_trait]
+impl Sink for DoctorSink {
+    fn kind(&self) -> &'static str {
+        "doctor"
+    }
+
+    async fn deliver_one(&self, event: &Event) -> Result<(), DeliveryError> {
+        let reply = reply_subject(event)
+            .ok_or_else(|| DeliveryError::Unencodable(NotFromDoctor::NoReply.into()))?;
+        let request = self.client.request(reply, event.id().to_owned().into());
+        let answer = match tokio::time::timeout(ANSWER_WITHIN, request).await {
+            Ok(Ok(answer)) => answer,
+            // Never a hold: a doctor that was killed must not leave its events waiting for ever.
+            Ok(Err(_)) | Err(_) => return DeliveryError::from_status(503, None),
+        };
+        let status = std::str::from_utf8(&answer.payload).ok().and_then(|text| text.parse().ok());
+        DeliveryError::from_status(status.unwrap_or(503), None)
+    }
+}
+
+fn reply_subject(event: &Event) -> Option<String> {
+    match event.data()? {
+        Data::Json(bytes) => Some(serde_json::from_slice::<Instructions>(bytes).ok()?.reply),
+        Data::Text(_) | Data::Binary(_) => None,
+    }
+}

@@ -1,0 +1,8 @@
+//! CloudEvents over HTTP POST, signed by Standard Webhooks.
+
+mod config;
+mod retry_after;
+mod sink;
+
+pub use config::{Config, Mode};
+pub use sink::WebhookSink;

@@ -1,0 +1,138 @@
+//! Posts each event to one endpoint and signs the exact bytes that it sends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use event_bus_core::delivery::DeliveryError;
+use event_bus_core::event::{Event, http as http_binding};
+use event_bus_core::key::EventKey;
+use event_bus_core::signature::SigningSecret;
+use event_bus_core::signature::sign::StandardWebhooksSigner;
+use event_bus_runtime::Clock;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use super::{Config, Mode, retry_after};
+use crate::sinks::{BuildError, Sink, SinkContext};
+
+/// Most bytes of an answer that are read, so that its connection can be used again; a longer one is cut off.
+const MAX_ANSWER: usize = 16 * 1024;
+
+const USER_AGENT: &str = concat!("event-bus-bridge/", env!("CARGO_PKG_VERSION"));
+
+/// An HTTP endpoint. Its only success is a 2xx.
+#[derive(Debug)]
+pub struct WebhookSink {
+    client: reqwest::Client,
+    url: Url,
+    mode: Mode,
+    signer: Option<StandardWebhooksSigner>,
+    clock: Clock,
+}
+
+impl WebhookSink {
+    /// Resolves the secrets and prepares the client.
+    pub fn build(config: &Config, context: &SinkContext<'_>) -> Result<Self, BuildError> {
+        context.guard.check_literal(&config.url).map_err(BuildError::Denied)?;
+        let client = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .timeout(config.timeout)
+            .connect_timeout(config.timeout.min(Duration::from_secs(5)))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .tls_version_min(reqwest::tls::Version::TLS_1_2)
+            .dns_resolver(Arc::new(context.guard.clone()))
+            .build()
+            .map_err(BuildError::Client)?;
+        Ok(Self {
+            client,
+            url: config.url.clone(),
+            mode: config.mode,
+            signer: signer(config, context)?,
+            clock: context.clock.clone(),
+        })
+    }
+
+    fn request(&self, event: &Event) -> Result<reqwest::Request, DeliveryError> {
+        let (mut headers, body) = match self.mode {
+            Mode::Structured => http_binding::encode_structured(event),
+            Mode::Binary => http_binding::encode_binary(event),
+        };
+        self.identify(event, &body, &mut headers)?;
+        let request = self.client.post(self.url.clone()).headers(headers).body(body);
+        request.build().map_err(|error| DeliveryError::Unencodable(error.without_url().into()))
+    }
+
+    /// Standard Webhooks: the id is the same for every attempt, the timestamp is that of this one.
+    fn identify(
+        &self,
+        event: &Event,
+        body: &Bytes,
+        headers: &mut HeaderMap,
+    ) -> Result<(), DeliveryError> {
+        let id = EventKey::of(event).message_id();
+        let timestamp = self.clock.now().unix_timestamp();
+        let mut insert = |name: &'static str, value: &str| match HeaderValue::from_str(value) {
+            Ok(value) => {
+                headers.insert(HeaderName::from_static(name), value);
+                Ok(())
+            }
+            Err(error) => Err(DeliveryError::Unencodable(error.into())),
+        };
+        insert("webhook-id", &id)?;
+        insert("webhook-timestamp", &timestamp.to_string())?;
+        match &self.signer {
+            Some(signer) => insert("webhook-signature", &signer.sign(&id, timestamp, body)),
+            None => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Sink for WebhookSink {
+    fn kind(&self) -> &'static str {
+        "webhook"
+    }
+
+    async fn deliver_one(&self, event: &Event) -> Result<(), DeliveryError> {
+        let request = self.request(event)?;
+        let response = self.client.execute(request).await.map_err(unreachable)?;
+        let status = response.status().as_u16();
+        let retry_after = retry_after::read(response.headers(), self.clock.now());
+        drain(response).await;
+        DeliveryError::from_status(status, retry_after)
+    }
+}
+
+fn signer(
+    config: &Config,
+    context: &SinkContext<'_>,
+) -> Result<Option<StandardWebhooksSigner>, BuildError> {
+    if config.secrets.is_empty() {
+        return Ok(None);
+    }
+    let mut secrets = Vec::with_capacity(config.secrets.len());
+    for reference in &config.secrets {
+        let secret = context.secrets.resolve(reference).map_err(BuildError::Secret)?;
+        secrets.push(SigningSecret::new(secret.expose()));
+    }
+    StandardWebhooksSigner::new(&secrets).map(Some).map_err(BuildError::SigningSecret)
+}
+
+/// The status is known already; what is left of the answer only matters for the next use of the connection.
+async fn drain(mut response: reqwest::Response) {
+    let mut read = 0;
+    while let Ok(Some(chunk)) = response.chunk().await {
+        read += chunk.len();
+        if read > MAX_ANSWER {
+            return;
+        }
+    }
+}
+
+fn unreachable(error: reqwest::Error) -> DeliveryError {
+    // A URL may carry a token in its path, and this error is logged.
+    DeliveryError::Unreachable(error.without_url().into())
+}

@@ -1,0 +1,134 @@
+//! Stores retries and dead letters on the bus.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use event_bus_core::event::format_time;
+use event_bus_core::wire::{self, DeadLetter, Retry, header};
+use event_bus_runtime::bus::{Outgoing, PublishError, Publisher};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::incoming::{Envelope, travelling};
+
+/// How long one store may take, failover of a replicated stream included.
+const STORE_WITHIN: Duration = Duration::from_secs(15);
+
+/// A record could not be stored.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The bus did not confirm it.
+    #[error("the bus did not confirm the record")]
+    Publish(#[source] PublishError),
+}
+
+/// Names of the streams that the relay works with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamNames {
+    /// Where events come from.
+    pub events: String,
+    /// Where retries wait.
+    pub retries: String,
+    /// Where dead letters stay.
+    pub dead_letters: String,
+}
+
+/// Writes the records of one route.
+#[derive(Clone, Debug)]
+pub struct Store {
+    publisher: Publisher,
+    names: Arc<StreamNames>,
+    /// Whether the server fires schedules. One that does not acknowledges them all the same and forgets them.
+    schedules: bool,
+    dead_letter_prefix: String,
+    /// Bytes stored as retries since the relay started; the budget reads it between two looks at the stream.
+    stored_bytes: Arc<AtomicU64>,
+}
+
+impl Store {
+    /// A store for one route.
+    pub fn new(
+        publisher: Publisher,
+        names: Arc<StreamNames>,
+        schedules: bool,
+        dead_letter_prefix: String,
+    ) -> Self {
+        Self { publisher, names, schedules, dead_letter_prefix, stored_bytes: Arc::default() }
+    }
+
+    /// Bytes stored as retries so far.
+    pub fn stored_bytes(&self) -> u64 {
+        self.stored_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Stores a retry: as a schedule that the server fires, or, where it has none, at once with its time in a header.
+    pub async fn retry(&self, envelope: &Envelope, retry: &Retry) -> Result<(), StoreError> {
+        let due = wire::retry_subject(&retry.route);
+        let mut headers = with_record(&envelope.headers, retry.headers());
+        let subject = match retry.not_before {
+            Some(time) if self.schedules => {
+                headers.insert("Nats-Schedule", format!("@at {}", format_time(time)));
+                headers.insert("Nats-Schedule-Target", due);
+                wire::later_subject(&retry.route, &Uuid::new_v4().to_string())
+            }
+            Some(_) | None => due,
+        };
+        self.store(&self.names.retries, subject, headers, envelope, &retry.dedup_id()).await?;
+        self.stored_bytes.fetch_add(envelope.payload.len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Stores a dead letter under the route's prefix and the event's own subject.
+    pub async fn dead_letter(
+        &self,
+        envelope: &Envelope,
+        letter: &DeadLetter,
+    ) -> Result<(), StoreError> {
+        let subject = format!("{}.{}", self.dead_letter_prefix, letter.origin.subject);
+        let headers = with_record(&envelope.headers, letter.headers());
+        let dedup_id = DeadLetter::dedup_id(&envelope.stream, &letter.route, envelope.sequence);
+        self.store(&self.names.dead_letters, subject, headers, envelope, &dedup_id).await
+    }
+
+    async fn store(
+        &self,
+        stream: &str,
+        subject: String,
+        mut headers: HeaderMap,
+        envelope: &Envelope,
+        dedup_id: &str,
+    ) -> Result<(), StoreError> {
+        if envelope.payload_at_origin {
+            headers.insert(header::PAYLOAD, header::PAYLOAD_AT_ORIGIN);
+        }
+        let publish = |headers: HeaderMap, payload: Bytes| {
+            let outgoing =
+                Outgoing { subject: subject.clone().into(), headers, payload, dedup_id, stream };
+            self.publisher.publish(outgoing, Instant::now() + STORE_WITHIN)
+        };
+        match publish(headers.clone(), envelope.payload.clone()).await {
+            Err(PublishError::TooLarge { .. }) if !envelope.payload.is_empty() => {
+                // Published by somebody else, right below the server's limit. The record goes without the payload,
+                // which stays where the event came from.
+                headers.insert(header::PAYLOAD, header::PAYLOAD_AT_ORIGIN);
+                publish(headers, Bytes::new()).await.map_err(StoreError::Publish)?;
+            }
+            result => {
+                result.map_err(StoreError::Publish)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The event's own headers and those of a record.
+pub(crate) fn with_record(event: &HeaderMap, record: Vec<(&'static str, String)>) -> HeaderMap {
+    let mut headers = travelling(event);
+    for (name, value) in record {
+        headers.insert(name, value);
+    }
+    headers
+}
