@@ -63,11 +63,13 @@ impl Provider for Slack {
         let fields = Fields::parse(form_json.as_ref().unwrap_or(&verified.body));
         let string = |paths: &[&str]| fields.as_ref().and_then(|fields| fields.first_string(paths));
 
-        let command = string(&["command"]).filter(|_| form_json.is_some());
-        let event = string(&["event.type", "type"]).or_else(|| command.clone());
-        let kind = match &command {
-            Some(command) => format!("slash_command.{}", command.trim_start_matches('/')),
-            None => event.clone().unwrap_or_else(|| "event".to_owned()),
+        let (event, kind) = match (string(&["event.type", "type"]), string(&["command"])) {
+            (Some(event), _) => (Some(event.clone()), event),
+            (None, Some(command)) => {
+                let kind = format!("slash_command.{}", command.trim_start_matches('/'));
+                (Some(command), kind)
+            }
+            (None, None) => (None, "event".to_owned()),
         };
         let kind = identity::name(&kind).unwrap_or_else(|| "event".to_owned());
         let id = match string(&["event_id"]) {
