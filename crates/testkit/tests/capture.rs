@@ -82,11 +82,21 @@ async fn a_stopped_sink_refuses_and_comes_back_on_its_port() {
 }
 
 #[tokio::test]
-async fn a_delay_shows_as_requests_side_by_side() {
-    let sink =
-        CaptureSink::scripted(Script::reply(Reply::status(200).after(Duration::from_millis(300))))
-            .await;
-    let url = sink.url();
-    futures_util::future::join_all((0..5).map(|_| send("POST", &url, &[], b""))).await;
+async fn requests_in_work_side_by_side_are_counted() {
+    let sink = CaptureSink::scripted(Script::reply(Reply::Hang)).await;
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..5 {
+        let url = sink.url();
+        clients.spawn(async move { send("POST", &url, &[], b"").await });
+    }
+    sink.wait_for(5, WITHIN).await;
     assert_eq!(sink.in_flight_peak(), 5);
+}
+
+#[tokio::test]
+async fn an_answer_can_be_delayed() {
+    let delay = Duration::from_millis(300);
+    let sink = CaptureSink::scripted(Script::reply(Reply::status(200).after(delay))).await;
+    send("POST", &sink.url(), &[], b"").await;
+    assert!(sink.requests()[0].at.elapsed() >= delay);
 }

@@ -52,7 +52,7 @@ impl SinkHarness for Harness {
         }
         let url = self.destination.url();
         let request = try_send("POST", &url, &[], event);
-        match tokio::time::timeout(Duration::from_millis(300), request).await {
+        match tokio::time::timeout(Duration::from_secs(2), request).await {
             Ok(Ok(response)) => self.judge(&response),
             Err(_) if self.fault == Fault::SilenceIsSuccess => Outcome::Delivered,
             Ok(Err(_)) if self.fault == Fault::DropsTheUnreachable => Outcome::DeadLetter,
