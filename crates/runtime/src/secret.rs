@@ -121,12 +121,12 @@ impl SecretResolver {
     /// Reads the secret now.
     pub fn resolve(&self, reference: &SecretRef) -> Result<Secret, SecretError> {
         match reference {
-            SecretRef::Env(variable) => self.from_env(variable),
-            SecretRef::File(path) => from_file(path),
+            SecretRef::Env(variable) => self.read_variable(variable),
+            SecretRef::File(path) => read_file(path),
         }
     }
 
-    fn from_env(&self, variable: &str) -> Result<Secret, SecretError> {
+    fn read_variable(&self, variable: &str) -> Result<Secret, SecretError> {
         let variable = variable.to_owned();
         if !self.allow_env {
             return Err(SecretError::EnvNotAllowed { variable });
@@ -203,7 +203,7 @@ impl JsonSchema for SecretRef {
     }
 }
 
-fn from_file(path: &Path) -> Result<Secret, SecretError> {
+fn read_file(path: &Path) -> Result<Secret, SecretError> {
     let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => SecretError::MissingFile { path: path.to_owned() },
         _ => SecretError::Unreadable { path: path.to_owned(), source },

@@ -128,6 +128,10 @@ impl Watch {
         self.closed.cancelled().await;
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.is_cancelled()
+    }
+
     /// Remembers a problem; true when it is another one than before.
     fn note(&self, problem: String) -> bool {
         let mut last = self.last_problem.lock().unwrap_or_else(PoisonError::into_inner);

@@ -90,7 +90,8 @@ impl Bus {
 
     /// Whether the connection is up now.
     pub fn connected(&self) -> bool {
-        self.client.connection_state() == State::Connected
+        // The client library goes on saying "connected" after it has closed.
+        self.client.connection_state() == State::Connected && !self.watch.is_closed()
     }
 
     /// Waits until connected; false when `deadline` came first.
@@ -101,7 +102,7 @@ impl Bus {
         let mut changes = self.connection();
         while !self.connected() {
             let now = Instant::now();
-            if now >= deadline {
+            if now >= deadline || self.watch.is_closed() {
                 return false;
             }
             // An event can be lost when many come at once, therefore the look at the state itself.
