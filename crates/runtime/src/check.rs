@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use event_bus_core::wire;
 use serde::Serialize;
 
-use crate::bus::Bus;
+use crate::bus::{Bus, StreamsConfig};
 use crate::clock::Clock;
-use crate::secret::SecretResolver;
+use crate::secret::{SecretRef, SecretResolver};
+
+/// How long one check may take unless the caller says otherwise.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// One question about a running system, answered by findings.
 #[async_trait]
@@ -21,6 +25,17 @@ pub trait Check: Send + Sync {
 
     /// What a failure of this check means for the whole.
     fn severity(&self) -> Severity;
+
+    /// Whether it has nothing to ask while the broker is away. Then it is skipped, and the
+    /// readiness alone is red.
+    fn needs_bus(&self) -> bool {
+        true
+    }
+
+    /// Secrets that it comes near. Whatever it finds, their values are struck from the report.
+    fn secrets(&self) -> Vec<SecretRef> {
+        Vec::new()
+    }
 
     /// Looks, within [`CheckContext::deadline`], and changes nothing that outlives the run.
     async fn run(&self, context: &CheckContext) -> Vec<Finding>;
@@ -59,6 +74,8 @@ pub enum Status {
 pub struct Finding {
     /// Stable code with a page of its own, such as `EB0007`; none where nothing is to be done.
     pub code: Option<&'static str>,
+    /// What it is about where a check looks at several things, such as the name of a route.
+    pub about: Option<String>,
     /// The verdict.
     pub status: Status,
     /// One sentence for a person: lowercase, no full stop.
@@ -71,18 +88,42 @@ pub struct Finding {
 pub struct CheckContext {
     /// Connection to the broker; it may be down.
     pub bus: Bus,
+    /// The streams as they are configured.
+    pub streams: StreamsConfig,
     /// Time.
     pub clock: Clock,
     /// How long one check may take.
     pub deadline: Duration,
     /// Resolves the secrets that the configuration names.
     pub secrets: SecretResolver,
+    /// Names this run in subjects, so that its events can be told from others and removed: 32
+    /// hexadecimal digits.
+    pub run_id: String,
+}
+
+impl CheckContext {
+    /// The context of a new run, with a run id of its own.
+    pub fn new(bus: Bus, streams: StreamsConfig, secrets: SecretResolver, clock: Clock) -> Self {
+        let run_id = format!("{:032x}", rand::random::<u128>());
+        Self { bus, streams, clock, deadline: DEADLINE, secrets, run_id }
+    }
+
+    /// Subject of this run's events for one purpose, such as `roundtrip`.
+    pub fn subject(&self, purpose: &str) -> String {
+        format!("{}.{}.{purpose}", wire::DOCTOR_ROOT, self.run_id)
+    }
 }
 
 impl Finding {
     /// A finding without a code.
     pub fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { code: None, status, message: message.into(), evidence: BTreeMap::new() }
+        Self {
+            code: None,
+            about: None,
+            status,
+            message: message.into(),
+            evidence: BTreeMap::new(),
+        }
     }
 
     /// All is well.
@@ -108,6 +149,13 @@ impl Finding {
     /// The check broke.
     pub fn error(message: impl Into<String>) -> Self {
         Self::new(Status::Error, message)
+    }
+
+    /// Says which of several things it is about.
+    #[must_use]
+    pub fn about(mut self, thing: impl Into<String>) -> Self {
+        self.about = Some(thing.into());
+        self
     }
 
     /// Adds a fact.

@@ -1,5 +1,7 @@
 //! The admin listener, over a real socket.
 
+#![expect(clippy::unwrap_used, reason = "a test ends by a panic, helpers of tests included")]
+
 use std::time::Duration;
 
 use event_bus_runtime::{Metrics, Readiness, admin};

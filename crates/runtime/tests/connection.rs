@@ -1,5 +1,7 @@
 //! The connection outlives its broker, and says clearly when it never can be made.
 
+#![expect(clippy::unwrap_used, reason = "a test ends by a panic, helpers of tests included")]
+
 use std::time::Duration;
 
 use event_bus_runtime::bus::{Bus, BusConfig, BusError, ProvisionError, StreamRole, provision};

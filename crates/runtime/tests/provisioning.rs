@@ -1,5 +1,7 @@
 //! Streams are created where absent and never changed, whatever an operator made of them.
 
+#![expect(clippy::unwrap_used, reason = "a test ends by a panic, helpers of tests included")]
+
 use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy};

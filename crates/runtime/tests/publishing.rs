@@ -1,5 +1,7 @@
 //! A confirmed message is stored, once; an unconfirmed one is reported in time.
 
+#![expect(clippy::unwrap_used, reason = "a test ends by a panic, helpers of tests included")]
+
 use std::time::Duration;
 
 use async_nats::HeaderMap;

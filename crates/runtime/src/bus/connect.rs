@@ -13,6 +13,7 @@ use event_bus_core::Chain;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::config::{BusConfig, TlsConfig};
@@ -27,6 +28,9 @@ const PING_INTERVAL: Duration = Duration::from_secs(20);
 
 /// The longest wait between two attempts to connect.
 const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(2);
+
+/// What the first attempt may take beside the connecting itself, to resolve names.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why no connection could be set up. A broker that is away is no error.
 #[derive(Debug, thiserror::Error)]
@@ -85,25 +89,32 @@ pub(super) async fn connect(
     let watch = Arc::new(Watch::new());
     let options = options(config, secrets, client_name, &watch)?;
     let addresses = config.url.addresses();
-    let error = match options.clone().connect(addresses).await {
-        Ok(client) => return Ok((client, watch)),
-        Err(error) => error,
+    let rounds = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+    let limit = config.connect_timeout.saturating_mul(rounds).saturating_add(RESOLVE_TIMEOUT);
+    let problem = match timeout(limit, options.clone().connect(addresses)).await {
+        Ok(Ok(client)) => return Ok((client, watch)),
+        Ok(Err(error)) => judge(error)?,
+        Err(_) => "no address answered in time".to_owned(),
     };
+    tracing::warn!(error = problem, url = %config.url, "the bus is away, will keep trying");
+    watch.note(problem);
+    let client = options.retry_on_initial_connect().connect(addresses).await;
+    Ok((client.map_err(BusError::Client)?, watch))
+}
+
+/// What to say about a broker that is away, or the error that ends the attempt.
+fn judge(error: async_nats::ConnectError) -> Result<String, BusError> {
     match error.kind() {
         ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
-            return Err(BusError::Refused(error));
+            Err(BusError::Refused(error))
         }
-        ConnectErrorKind::Tls => return Err(BusError::Tls(error)),
-        ConnectErrorKind::ServerParse => return Err(BusError::Client(error)),
+        ConnectErrorKind::Tls => Err(BusError::Tls(error)),
+        ConnectErrorKind::ServerParse => Err(BusError::Client(error)),
         ConnectErrorKind::Dns
         | ConnectErrorKind::TimedOut
         | ConnectErrorKind::Io
-        | ConnectErrorKind::MaxReconnects => {}
+        | ConnectErrorKind::MaxReconnects => Ok(Chain(&error).to_string()),
     }
-    tracing::warn!(error = %Chain(&error), url = %config.url, "the bus is away, will keep trying");
-    watch.note(Chain(&error).to_string());
-    let client = options.retry_on_initial_connect().connect(addresses).await;
-    Ok((client.map_err(BusError::Client)?, watch))
 }
 
 impl Watch {
@@ -214,7 +225,8 @@ fn authentication(
 ) -> Result<ConnectOptions, BusError> {
     let read = |setting, reference: &SecretRef| read(secrets, setting, reference);
     if let Some(reference) = &config.credentials {
-        let text = read("credentials", reference)?;
+        // The parser wants a line break after the last line, which a resolved secret has lost.
+        let text = read("credentials", reference)? + "\n";
         return ConnectOptions::with_credentials(&text)
             .map_err(|_| BusError::Malformed { setting: "credentials" });
     }

@@ -28,7 +28,7 @@ use crate::secret::SecretResolver;
 pub use compare::Violation;
 pub use config::{BusConfig, InvalidServerUrl, ServerUrls, TlsConfig};
 pub use connect::BusError;
-pub use provision::{ProvisionError, Provisioned, provision};
+pub use provision::{Inspected, ProvisionError, Provisioned, inspect, provision};
 pub use publish::{Outgoing, PubAck, PublishError, Publisher};
 pub use streams::{StreamConfig, StreamRole, StreamsConfig};
 pub use supervise::{keep_provisioned, supervise};

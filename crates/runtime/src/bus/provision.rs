@@ -9,7 +9,7 @@ use async_nats::jetstream::context::{CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::Config;
 
 use super::compare::{Comparison, Violation, compare};
-use super::streams::StreamRole;
+use super::streams::{StreamRole, StreamsConfig};
 use super::version::Version;
 use super::{Bus, BusConfig};
 
@@ -24,6 +24,20 @@ pub struct Provisioned {
     pub found: Vec<String>,
     /// What an operator should look at.
     pub warnings: Vec<String>,
+}
+
+/// What [`inspect`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inspected {
+    /// There is no such stream.
+    Absent,
+    /// The stream is there.
+    Found {
+        /// What keeps it from being used.
+        violations: Vec<Violation>,
+        /// What an operator should look at.
+        warnings: Vec<String>,
+    },
 }
 
 /// Why the streams cannot be used.
@@ -73,6 +87,30 @@ pub async fn provision(
         Ok(provisioned)
     } else {
         Err(ProvisionError::Incompatible(violations))
+    }
+}
+
+/// What the streams are, compared with what is required; creates and changes nothing.
+///
+/// A stream that is absent is [`Inspected::Absent`]. Only [`ProvisionError::Unavailable`] is an error.
+pub async fn inspect(
+    bus: &Bus,
+    config: &StreamsConfig,
+    role: StreamRole,
+) -> Result<Inspected, ProvisionError> {
+    let version = bus.server_version().filter(|_| bus.connected());
+    let version = version.ok_or_else(|| ProvisionError::Unavailable(NotConnected.into()))?;
+    match look_up(bus, config.name(role)).await {
+        Ok(None) => Ok(Inspected::Absent),
+        Ok(Some(have)) => {
+            let Comparison { violations, warnings } =
+                compare(config, role, &have, version, bus.max_payload());
+            Ok(Inspected::Found { violations, warnings })
+        }
+        Err(Failure::Unavailable(source)) => Err(ProvisionError::Unavailable(source)),
+        Err(Failure::Refused(violation)) => {
+            Ok(Inspected::Found { violations: vec![violation], warnings: Vec::new() })
+        }
     }
 }
 
