@@ -117,13 +117,7 @@ impl CheckContext {
 impl Finding {
     /// A finding without a code.
     pub fn new(status: Status, message: impl Into<String>) -> Self {
-        Self {
-            code: None,
-            about: None,
-            status,
-            message: message.into(),
-            evidence: BTreeMap::new(),
-        }
+        Self { code: None, about: None, status, message: message.into(), evidence: BTreeMap::new() }
     }
 
     /// All is well.
