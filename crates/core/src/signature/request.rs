@@ -61,6 +61,11 @@ impl Verified {
         &self.body
     }
 
+    /// `Content-Type`, if it is a media type.
+    pub fn content_type(&self) -> Option<&str> {
+        self.content_type.as_deref()
+    }
+
     /// Which of the configured secrets matched, from 0; `None` for an unsigned source.
     pub fn secret_index(&self) -> Option<usize> {
         self.secret_index

@@ -1,0 +1,57 @@
+//! What requests are judged by: the sources of one configuration, ready to use.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use event_bus_core::signature::Verifier;
+use event_bus_core::subject::Template;
+use http::HeaderName;
+use ipnet::IpNet;
+
+use crate::config::BodyForm;
+use crate::limits::{ClientLimiter, Limiter};
+use crate::metrics::EndpointMetrics;
+use crate::schema::Schema;
+
+/// One configuration, whole: a reload replaces it, and requests under way keep the one that they started with.
+pub(crate) struct Table {
+    pub(crate) sources: HashMap<String, Arc<Source>>,
+    pub(crate) events: Option<Arc<EventsEndpoint>>,
+    /// Counts requests that belong to no configured endpoint, whatever path they had.
+    pub(crate) unknown: EndpointMetrics,
+    /// Without a slash at its end.
+    pub(crate) public_url: Option<String>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) clients: Option<ClientLimiter>,
+    pub(crate) max_body: Option<usize>,
+    pub(crate) max_headers: usize,
+    pub(crate) body_timeout: Duration,
+}
+
+/// One `/hooks/<name>`.
+pub(crate) struct Source {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) body: BodyForm,
+    /// A header whose value becomes `{event}`.
+    pub(crate) event_header: Option<HeaderName>,
+}
+
+/// `/events`.
+pub(crate) struct EventsEndpoint {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) allowed_origins: Vec<String>,
+    pub(crate) max_batch: usize,
+    /// Requests per minute that are granted to an origin; `None` without limit.
+    pub(crate) granted_rate: Option<u32>,
+}
+
+/// What both kinds of endpoint have.
+pub(crate) struct Endpoint {
+    pub(crate) name: String,
+    pub(crate) verifier: Verifier,
+    pub(crate) subject: Template,
+    pub(crate) schema: Option<Schema>,
+    pub(crate) rate: Option<Limiter>,
+    pub(crate) metrics: EndpointMetrics,
+}
