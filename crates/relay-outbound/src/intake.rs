@@ -81,13 +81,15 @@ fn spawn(tasks: &mut JoinSet<()>, route: &Arc<Route>, lane: Lane, message: async
     });
 }
 
-/// What was delivered but not read goes back at once, so that another replica need not wait for it.
+/// What was delivered but not read goes back at once, so that another replica need not wait for it. Draining, unlike
+/// unsubscribing, also brings what the server had sent before it heard of the end. A message that the server sends in the
+/// instant of the end reaches nobody and comes again after `ack_wait`.
 async fn give_back_unread(route: &Route, mut subscriber: Subscriber) {
-    if let Err(error) = subscriber.unsubscribe().await {
-        tracing::debug!(route = route.name(), error = %Chain(&error), "unsubscribing failed");
+    if let Err(error) = subscriber.drain().await {
+        tracing::debug!(route = route.name(), error = %Chain(&error), "the subscription could not be ended");
         return;
     }
-    let deadline = Instant::now() + Duration::from_secs(1);
+    let deadline = Instant::now() + Duration::from_secs(2);
     while let Ok(Some(message)) = timeout_at(deadline, subscriber.next()).await {
         let message = Message { message, context: route.jetstream().clone() };
         if let Err(error) = settle::give_back(&message).await {

@@ -22,6 +22,7 @@ mod origin;
 mod relay;
 mod route;
 pub mod routes;
+mod set_up;
 pub mod settle;
 pub mod sinks;
 mod store;

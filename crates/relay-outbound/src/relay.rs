@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use event_bus_core::Chain;
 use event_bus_core::wire;
-use event_bus_runtime::bus::{BusConfig, ProvisionError, StreamRole, keep_provisioned};
+use event_bus_runtime::bus::{BusConfig, ProvisionError, StreamRole, keep_provisioned, supervise};
 use event_bus_runtime::{Bus, Clock, Metrics as Registry, Readiness, SecretResolver};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -18,6 +18,7 @@ use crate::consumers::{self, ConsumerError, Wanted};
 use crate::incoming::Lane;
 use crate::metrics::Metrics;
 use crate::route::{Route, RouteContext};
+use crate::set_up::SetUp;
 use crate::sinks::{self, SinkConfig, SinkContext};
 use crate::store::StreamNames;
 use crate::{intake, janitor, monitor};
@@ -85,6 +86,14 @@ pub enum RunError {
     Streams(#[source] ProvisionError),
 }
 
+/// The routes that run.
+struct Routes {
+    running: BTreeMap<String, Running>,
+    tasks: JoinSet<()>,
+    set_up: SetUp,
+    schedules: bool,
+}
+
 /// A route that runs.
 struct Running {
     config: RouteConfig,
@@ -121,10 +130,22 @@ impl Relay {
     ///
     /// A broker that is away is waited for. A new value in `changes`, which [`Relay::check`] has passed, replaces the routes: unchanged
     /// ones go on undisturbed.
-    pub async fn run(
+    pub fn run(
+        self,
+        changes: watch::Receiver<Config>,
+        readiness: Readiness,
+        shutdown: CancellationToken,
+    ) -> impl Future<Output = Result<(), RunError>> + Send {
+        // Named at once, so that nobody takes a relay for ready that has not begun.
+        let set_up = SetUp::new(readiness.dependency("routes"));
+        self.run_until(changes, readiness, set_up, shutdown)
+    }
+
+    async fn run_until(
         self,
         mut changes: watch::Receiver<Config>,
         readiness: Readiness,
+        set_up: SetUp,
         shutdown: CancellationToken,
     ) -> Result<(), RunError> {
         let environment = &self.environment;
@@ -135,12 +156,19 @@ impl Relay {
         provisioned.map_err(RunError::Streams)?;
         let schedules = environment.bus.supports(2, 12);
         let mut config = changes.borrow_and_update().clone();
-        let mut running: BTreeMap<String, Running> = BTreeMap::new();
-        let mut tasks = JoinSet::new();
+        let mut routes =
+            Routes { running: BTreeMap::new(), tasks: JoinSet::new(), set_up, schedules };
+        routes.tasks.spawn(supervise(
+            environment.bus.clone(),
+            environment.bus_config.clone(),
+            STREAMS.to_vec(),
+            readiness,
+            shutdown.clone(),
+        ));
         loop {
-            self.reconcile(&config, schedules, &mut running, &mut tasks);
-            let routes: Vec<_> =
-                running.values().map(|running| Arc::clone(&running.route)).collect();
+            self.reconcile(&config, &mut routes);
+            let watched: Vec<_> =
+                routes.running.values().map(|running| Arc::clone(&running.route)).collect();
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 changed = changes.changed() => {
@@ -150,15 +178,15 @@ impl Relay {
                     }
                     config = changes.borrow_and_update().clone();
                 }
-                () = monitor::watch(&routes, &self.names, &environment.bus) => {}
+                () = monitor::watch(&watched, &self.names, &environment.bus) => {}
                 () = janitor::sweep(&environment.bus, &self.names) => {}
             }
         }
-        for running in running.values() {
+        for running in routes.running.values() {
             running.stop.cancel();
         }
         // Each task bounds its own end by the grace period.
-        while tasks.join_next().await.is_some() {}
+        while routes.tasks.join_next().await.is_some() {}
         Ok(())
     }
 
@@ -193,19 +221,14 @@ impl Relay {
     }
 
     /// Stops what is gone or changed, starts what is new or changed.
-    fn reconcile(
-        &self,
-        config: &Config,
-        schedules: bool,
-        running: &mut BTreeMap<String, Running>,
-        tasks: &mut JoinSet<()>,
-    ) {
+    fn reconcile(&self, config: &Config, routes: &mut Routes) {
         let wanted: BTreeMap<_, _> =
             self.wanted(config).into_iter().map(|route| (route.name.clone(), route)).collect();
-        running.retain(|name, running| {
+        routes.running.retain(|name, running| {
             let keep = wanted.get(name) == Some(&running.config);
             if !keep {
                 running.stop.cancel();
+                routes.set_up.forget(name);
                 tracing::info!(
                     route = name.as_str(),
                     "route stopped, because the configuration changed"
@@ -214,20 +237,24 @@ impl Relay {
             keep
         });
         for (name, route_config) in wanted {
-            if running.contains_key(&name) {
+            if routes.running.contains_key(&name) {
                 continue;
             }
             let stop = CancellationToken::new();
-            match self.build_route(config, route_config.clone(), stop.clone(), schedules) {
+            match self.build_route(config, route_config.clone(), stop.clone(), routes.schedules) {
                 Ok(route) => {
                     let route = Arc::new(route);
-                    tasks.spawn(run_route(
+                    routes.set_up.begin(&name);
+                    let names = Arc::clone(&self.names);
+                    let set_up = routes.set_up.clone();
+                    routes.tasks.spawn(run_route(
                         Arc::clone(&route),
-                        Arc::clone(&self.names),
-                        schedules,
+                        names,
+                        routes.schedules,
                         config.grace,
+                        set_up,
                     ));
-                    running.insert(name, Running { config: route_config, route, stop });
+                    routes.running.insert(name, Running { config: route_config, route, stop });
                 }
                 // Checked before; only a secret that vanished meanwhile can fail now.
                 Err(error) => {
@@ -235,11 +262,18 @@ impl Relay {
                 }
             }
         }
+        routes.set_up.report();
     }
 }
 
 /// Sets the consumers up, again and again while the bus is away, and takes their messages.
-async fn run_route(route: Arc<Route>, names: Arc<StreamNames>, schedules: bool, grace: Duration) {
+async fn run_route(
+    route: Arc<Route>,
+    names: Arc<StreamNames>,
+    schedules: bool,
+    grace: Duration,
+    state: SetUp,
+) {
     let window = route.window().get();
     let config = route.config();
     let events = Wanted::events(
@@ -251,10 +285,11 @@ async fn run_route(route: Arc<Route>, names: Arc<StreamNames>, schedules: bool, 
     );
     let retries = Wanted::retries(&names, &config.name, window, schedules);
     for wanted in [&events, &retries] {
-        if !set_up(&route, wanted).await {
+        if !set_up(&route, wanted, &state).await {
             return;
         }
     }
+    state.done(route.name());
     tracing::info!(route = route.name(), "route delivers");
     let limit = |wanted: &Wanted| usize::try_from(wanted.max_ack_pending).unwrap_or(usize::MAX);
     tokio::join!(
@@ -269,11 +304,12 @@ async fn run_route(route: Arc<Route>, names: Arc<StreamNames>, schedules: bool, 
     );
 }
 
-async fn set_up(route: &Route, wanted: &Wanted) -> bool {
+async fn set_up(route: &Route, wanted: &Wanted, state: &SetUp) -> bool {
     loop {
         match consumers::ensure(route.bus(), wanted).await {
             Ok(_) => return true,
             Err(error @ ConsumerError::Incompatible { .. }) => {
+                state.failed(&error);
                 tracing::error!(route = route.name(), error = %Chain(&error), "route cannot start");
             }
             Err(error @ ConsumerError::Unavailable(_)) => {

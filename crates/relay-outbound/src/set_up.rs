@@ -1,0 +1,55 @@
+//! Which routes have their consumers, for the relay's readiness.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use event_bus_core::Chain;
+use event_bus_runtime::DependencyHandle;
+
+use crate::consumers::ConsumerError;
+
+/// Routes that are still being set up. Cloning is cheap and shares them.
+#[derive(Clone, Debug)]
+pub(crate) struct SetUp {
+    readiness: DependencyHandle,
+    waiting: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl SetUp {
+    /// Nothing is ready yet.
+    pub(crate) fn new(readiness: DependencyHandle) -> Self {
+        Self { readiness, waiting: Arc::default() }
+    }
+
+    /// A route begins.
+    pub(crate) fn begin(&self, route: &str) {
+        self.lock().insert(route.to_owned());
+    }
+
+    /// A route is no longer wanted.
+    pub(crate) fn forget(&self, route: &str) {
+        self.lock().remove(route);
+    }
+
+    /// Says so if nothing is left to wait for.
+    pub(crate) fn report(&self) {
+        if self.lock().is_empty() {
+            self.readiness.set_ok();
+        }
+    }
+
+    /// A route has its consumers.
+    pub(crate) fn done(&self, route: &str) {
+        self.forget(route);
+        self.report();
+    }
+
+    /// A route cannot have its consumers until somebody acts.
+    pub(crate) fn failed(&self, error: &ConsumerError) {
+        self.readiness.set_failed(Chain(error).to_string());
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,89 @@
+use std::time::Duration;
+
+use testkit::{CaptureSink, Reply, Script};
+use tokio::time::Instant;
+
+use crate::world::{LONG, World, event, route};
+
+const STATE: &str = "relay_outbound_route_state{route=\"away\"}";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_is_away_is_waited_for_and_no_attempt_is_counted() {
+    let world = World::start().await;
+    let (away, other) = (CaptureSink::start().await, CaptureSink::start().await);
+    let retry = "retry = { attempts = 1, schedule = [\"0s\"] }";
+    let text = format!(
+        "{}{}",
+        route("away", "fleet.>", &away.url(), retry),
+        route("other", "fleet.>", &other.url(), retry)
+    );
+    away.stop().await;
+    let relay = world.relay(&text).await;
+    for number in 0..300 {
+        world.publish("fleet.a", &event(&format!("e{number}"))).await;
+    }
+    other.wait_for(300, LONG).await;
+    testkit::poll_until(LONG, "the hold", async || {
+        (relay.metric(STATE) == Some(1.0)).then_some(())
+    })
+    .await;
+    // Long enough for several probes to fail.
+    let until = Instant::now() + Duration::from_secs(8);
+    testkit::poll_until(LONG, "eight seconds", async || (Instant::now() > until).then_some(()))
+        .await;
+    assert_eq!((world.messages("RETRIES").await, world.messages("DEAD_LETTERS").await), (0, 0));
+
+    away.restart_on_same_port().await;
+    world.wait_for_settled("away").await;
+    assert_eq!(away.accepted().len(), 300);
+    assert_eq!((world.messages("RETRIES").await, world.messages("DEAD_LETTERS").await), (0, 0));
+    assert_eq!(relay.metric(STATE), Some(0.0));
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_event_that_hangs_the_destination_does_not_hold_the_others() {
+    let world = World::start().await;
+    let script =
+        Script::per_id(|id, _| if id == "hang" { Reply::Hang } else { Reply::status(200) });
+    let sink = CaptureSink::scripted(script).await;
+    let relay = world.relay(&route("away", "fleet.>", &sink.url(), "")).await;
+    world.publish("fleet.a", &event("hang")).await;
+    for number in 0..600 {
+        world.publish("fleet.a", &event(&format!("e{number}"))).await;
+    }
+    testkit::poll_until(LONG, "the others", async || (sink.accepted().len() == 600).then_some(()))
+        .await;
+    // It fails alone, so its failures become its own attempts in the end.
+    let mut number = 600;
+    testkit::poll_until(Duration::from_secs(120), "its dead letter", async || {
+        number += 1;
+        world.publish("fleet.a", &event(&format!("e{number}"))).await;
+        (world.messages("DEAD_LETTERS").await == 1).then_some(())
+    })
+    .await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gone_disables_the_route_and_keeps_its_events() {
+    let world = World::start().await;
+    let sink = CaptureSink::scripted(Script::always(410)).await;
+    let text = route("away", "fleet.>", &sink.url(), "");
+    let relay = world.relay(&text).await;
+    for number in 0..5 {
+        world.publish("fleet.a", &event(&format!("e{number}"))).await;
+    }
+    testkit::poll_until(LONG, "the route to be disabled", async || {
+        (relay.metric(STATE) == Some(2.0)).then_some(())
+    })
+    .await;
+    relay.stop().await;
+    assert_eq!(world.messages("DEAD_LETTERS").await, 0);
+
+    sink.set_script(Script::always(200));
+    let relay = world.relay(&text).await;
+    testkit::poll_until(LONG, "all events", async || (sink.accepted().len() == 5).then_some(()))
+        .await;
+    relay.stop().await;
+}

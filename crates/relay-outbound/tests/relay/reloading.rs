@@ -1,0 +1,64 @@
+use testkit::CaptureSink;
+
+use crate::world::{LONG, World, config, event, route};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_routes_take_over_and_the_others_go_on() {
+    let world = World::start().await;
+    let (kept, old, new) =
+        (CaptureSink::start().await, CaptureSink::start().await, CaptureSink::start().await);
+    let kept_route = route("kept", "fleet.>", &kept.url(), "");
+    let relay =
+        world.relay(&format!("{kept_route}{}", route("moved", "fleet.a", &old.url(), ""))).await;
+    world.publish("fleet.a", &event("one")).await;
+    old.wait_for(1, LONG).await;
+
+    let changed = format!("{kept_route}{}", route("moved", "fleet.b", &new.url(), ""));
+    relay.changes.send(config(&changed)).unwrap();
+    testkit::poll_until(LONG, "the consumer to follow", async || {
+        let stream = world.jetstream.get_stream("EVENTS").await.ok()?;
+        (stream.consumer_info("moved").await.ok()?.config.filter_subject == "fleet.b").then_some(())
+    })
+    .await;
+    world.publish("fleet.a", &event("two")).await;
+    world.publish("fleet.b", &event("three")).await;
+    let requests = new.wait_for(1, LONG).await;
+    assert_eq!(requests[0].event_id().as_deref(), Some("three"));
+    kept.wait_for(3, LONG).await;
+    assert_eq!(old.count(), 1);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_consumer_is_made_again_where_it_stood() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    let relay = world.relay(&route("hooks", "fleet.>", &sink.url(), "")).await;
+    for number in 0..5 {
+        world.publish("fleet.a", &event(&format!("old{number}"))).await;
+    }
+    sink.wait_for(5, LONG).await;
+    world.wait_for_settled("hooks").await;
+    testkit::poll_until(LONG, "a look of the monitor", async || {
+        relay
+            .metric("relay_outbound_pending_events{route=\"hooks\"}")
+            .filter(|pending| *pending == 0.0)
+    })
+    .await;
+    // The monitor looks every few seconds; two looks later it surely knows where the consumer stood.
+    let until = tokio::time::Instant::now() + std::time::Duration::from_secs(11);
+    testkit::poll_until(LONG, "two looks", async || {
+        (tokio::time::Instant::now() > until).then_some(())
+    })
+    .await;
+    world.jetstream.delete_consumer_from_stream("hooks", "EVENTS").await.unwrap();
+    world.publish("fleet.a", &event("new")).await;
+    sink.wait_for(6, LONG).await;
+    assert_eq!(sink.arrived().get("new"), Some(&1));
+    assert!(
+        sink.arrived().values().all(|count| *count == 1),
+        "history was delivered again: {:?}",
+        sink.arrived()
+    );
+    relay.stop().await;
+}
