@@ -1,6 +1,9 @@
 //! What a check of the doctor is. Each service exports its own; the doctor runs them.
 
+mod secrets;
+
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,6 +13,8 @@ use serde::Serialize;
 use crate::bus::{Bus, StreamsConfig};
 use crate::clock::Clock;
 use crate::secret::{SecretRef, SecretResolver};
+
+pub use secrets::SecretsCheck;
 
 /// How long one check may take unless the caller says otherwise.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -157,5 +162,31 @@ impl Finding {
     pub fn with(mut self, name: impl Into<String>, value: impl Into<serde_json::Value>) -> Self {
         self.evidence.insert(name.into(), value.into());
         self
+    }
+}
+
+/// Where to reach a listener of this machine that listens at `address`.
+pub fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_on_every_address_is_reached_on_this_machine() {
+        for (listens, reached) in [
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+            ("192.0.2.1:80", "192.0.2.1:80"),
+        ] {
+            assert_eq!(reachable(listens.parse().unwrap()).to_string(), reached);
+        }
     }
 }

@@ -1,0 +1,81 @@
+//! The check of secrets that every service has: each can be read, and none comes from the
+//! environment, where other processes of the same user see it.
+
+use async_trait::async_trait;
+use event_bus_core::Chain;
+
+use super::{Check, CheckContext, Finding, Severity};
+use crate::secret::SecretRef;
+
+/// Reads every secret that a section of the configuration names.
+#[derive(Debug)]
+pub struct SecretsCheck {
+    component: &'static str,
+    unreadable: &'static str,
+    from_environment: &'static str,
+    references: Vec<(String, SecretRef)>,
+}
+
+impl SecretsCheck {
+    /// The check of a component. `references` holds each secret with its path in the configuration;
+    /// `unreadable` and `from_environment` are the codes of the two findings.
+    pub fn new(
+        component: &'static str,
+        unreadable: &'static str,
+        from_environment: &'static str,
+        references: Vec<(String, SecretRef)>,
+    ) -> Self {
+        Self { component, unreadable, from_environment, references }
+    }
+}
+
+#[async_trait]
+impl Check for SecretsCheck {
+    fn id(&self) -> &'static str {
+        "secrets"
+    }
+
+    fn component(&self) -> &'static str {
+        self.component
+    }
+
+    fn severity(&self) -> Severity {
+        Severity::Required
+    }
+
+    fn needs_bus(&self) -> bool {
+        false
+    }
+
+    fn secrets(&self) -> Vec<SecretRef> {
+        self.references.iter().map(|(_, reference)| reference.clone()).collect()
+    }
+
+    async fn run(&self, context: &CheckContext) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut from_environment = Vec::new();
+        for (path, reference) in &self.references {
+            match (context.secrets.resolve(reference), reference) {
+                (Ok(_), SecretRef::Env(_)) => from_environment.push(path.as_str()),
+                (Ok(_), SecretRef::File(_)) => {}
+                (Err(error), SecretRef::Env(_) | SecretRef::File(_)) => {
+                    let message = format!("{path} cannot be read: {}", Chain(&error));
+                    findings.push(Finding::fail(self.unreadable, message).about(path));
+                }
+            }
+        }
+        if !from_environment.is_empty() {
+            let message = format!(
+                "{} secrets come from environment variables; files are safer",
+                from_environment.len()
+            );
+            let finding = Finding::warn(self.from_environment, message);
+            findings.push(finding.about("environment").with("settings", from_environment));
+        }
+        if findings.is_empty() {
+            let message = format!("all {} secrets can be read from files", self.references.len());
+            findings.push(Finding::pass(message));
+        }
+        findings
+    }
+}
