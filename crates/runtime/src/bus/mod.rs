@@ -14,6 +14,7 @@ pub mod subject;
 mod supervise;
 mod version;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,6 +118,21 @@ impl Bus {
     /// Changes with the connection: true while it is up.
     pub fn connection(&self) -> watch::Receiver<bool> {
         self.watch.subscribe()
+    }
+
+    /// Done when the connection goes down after this call. An answer that was awaited by then
+    /// never comes.
+    fn disconnection(&self) -> impl Future<Output = ()> + use<> {
+        let mut connection = self.connection();
+        connection.mark_unchanged();
+        async move {
+            while connection.changed().await.is_ok() {
+                if !*connection.borrow_and_update() {
+                    return;
+                }
+            }
+            std::future::pending().await
+        }
     }
 
     /// What the server or the client complained of last, since the last connection was made.

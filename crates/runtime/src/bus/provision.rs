@@ -62,6 +62,19 @@ pub async fn provision(
     config: &BusConfig,
     which: &[StreamRole],
 ) -> Result<Provisioned, ProvisionError> {
+    let disconnection = bus.disconnection();
+    tokio::select! {
+        biased;
+        result = provision_all(bus, config, which) => result,
+        () = disconnection => Err(ProvisionError::Unavailable(NotConnected.into())),
+    }
+}
+
+async fn provision_all(
+    bus: &Bus,
+    config: &BusConfig,
+    which: &[StreamRole],
+) -> Result<Provisioned, ProvisionError> {
     let version = bus.server_version().filter(|_| bus.connected());
     let version = version.ok_or_else(|| ProvisionError::Unavailable(NotConnected.into()))?;
     let mut provisioned = Provisioned::default();

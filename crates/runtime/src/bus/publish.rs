@@ -14,7 +14,6 @@ use async_nats::{HeaderMap, Subject};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
 use serde::Deserialize;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Bus;
@@ -130,13 +129,12 @@ impl Publisher {
         request: Request,
         deadline: Instant,
     ) -> Result<PubAck, Failure> {
-        let mut connection = self.bus.connection();
-        connection.mark_unchanged();
+        let disconnection = self.bus.disconnection();
         let until = deadline.min(Instant::now() + TRY_TIMEOUT);
         let answer = tokio::select! {
             biased;
             answer = timeout_at(until, self.bus.client().send_request(subject, request)) => answer,
-            () = disconnected(&mut connection) => {
+            () = disconnection => {
                 return Err(Failure::Passing(Unconfirmed::Disconnected));
             }
         };
@@ -254,16 +252,6 @@ fn judge(error: ApiError) -> Failure {
         }
         _ => Failure::Lasting(PublishError::Rejected { code, description }),
     }
-}
-
-/// Done when the connection goes down after this was called.
-async fn disconnected(connection: &mut watch::Receiver<bool>) {
-    while connection.changed().await.is_ok() {
-        if !*connection.borrow_and_update() {
-            return;
-        }
-    }
-    std::future::pending().await
 }
 
 fn pauses_between_tries() -> impl Iterator<Item = Duration> {
