@@ -31,7 +31,7 @@ impl Data {
         let json_expected = content_type.is_none_or(is_json_media_type);
         if json_expected && json::check(&body).is_ok() && body.trim_ascii() != b"null" {
             let media_type = declared.unwrap_or_else(|| "application/json".to_owned());
-            return (Some(Self::Json(body)), Some(media_type));
+            return (Some(Self::json_value(&body)), Some(media_type));
         }
         match readable_text(&body) {
             Some(text) if json_expected => {
@@ -52,7 +52,7 @@ impl Data {
         }
         if datacontenttype.is_none_or(is_json_media_type) {
             return Some(if json::check(&body).is_ok() {
-                Self::Json(body)
+                Self::json_value(&body)
             } else {
                 Self::Binary(body)
             });
@@ -61,6 +61,11 @@ impl Data {
             Some(text) => Self::Text(text.to_owned()),
             None => Self::Binary(body),
         })
+    }
+
+    /// The value alone: white space around it does not belong to it.
+    fn json_value(body: &Bytes) -> Self {
+        Self::Json(body.slice_ref(body.trim_ascii()))
     }
 
     /// Keeps every byte of a body, so that a consumer can verify a signature over it again.
