@@ -246,10 +246,3 @@ fn possible_subjects(template: &str) -> Vec<String> {
     }
     vec![format!("{beginning}.>")]
 }
-
-#[cfg(test)]
-pub(super) fn subject_problem(template: &str, subjects: &[&str]) -> Option<String> {
-    let subjects: Vec<Pattern> =
-        subjects.iter().map(|subject| Pattern::parse(subject).expect("a pattern")).collect();
-    check_subject(template, &subjects).err()
-}
