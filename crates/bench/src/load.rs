@@ -1,0 +1,170 @@
+//! The load: signed webhooks over kept-alive connections, and a sink that only counts.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// Secret of the source that is loaded.
+pub(crate) const SECRET: &str = "bench-secret";
+
+/// A push of some commits: JSON of about 6 KB, the usual size of a GitHub webhook.
+pub(crate) fn body() -> Vec<u8> {
+    let commit = |number: usize| {
+        serde_json::json!({
+            "id": format!("{number:040x}"), "message": "Change what is there, and say why it was changed\n\nIn two paragraphs.",
+            "timestamp": "2026-01-01T00:00:00Z", "url": format!("https://github.com/octo/repo/commit/{number:040x}"),
+            "author": {"name": "Octo Cat", "email": "octo@example.com", "username": "octocat"},
+            "added": ["src/new.rs"], "removed": [], "modified": ["src/lib.rs", "README.md", "docs/architecture.md"],
+        })
+    };
+    let push = serde_json::json!({
+        "ref": "refs/heads/main", "before": "0".repeat(40), "after": "1".repeat(40),
+        "repository": {"id": 1, "name": "repo", "full_name": "octo/repo", "url": "https://api.github.com/repos/octo/repo"},
+        "commits": (0..12).map(commit).collect::<Vec<_>>(), "sender": {"login": "octocat", "id": 583231},
+    });
+    push.to_string().into_bytes()
+}
+
+pub(crate) fn sign(body: &[u8]) -> String {
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("HMAC takes keys of any length");
+    mac.update(body);
+    format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
+}
+
+/// Sends webhooks over `connections` connections, each with its own id; returns the latencies and the time it took.
+pub(crate) async fn send(
+    target: SocketAddr,
+    run: &str,
+    count: usize,
+    connections: usize,
+) -> anyhow::Result<(Vec<Duration>, Duration)> {
+    let body = body();
+    let signature = sign(&body);
+    let next = Arc::new(AtomicUsize::new(0));
+    let begin = Instant::now();
+    let mut tasks = JoinSet::new();
+    for _ in 0..connections {
+        let (next, body, signature, run) =
+            (Arc::clone(&next), body.clone(), signature.clone(), run.to_owned());
+        tasks.spawn(async move {
+            let mut stream = TcpStream::connect(target).await?;
+            stream.set_nodelay(true)?;
+            let mut latencies = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= count {
+                    return anyhow::Ok(latencies);
+                }
+                let mut request = format!(
+                    "POST /hooks/bench HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
+                     X-GitHub-Event: push\r\nX-GitHub-Delivery: {run}-{number}\r\nX-Hub-Signature-256: {signature}\r\n\
+                     Content-Length: {}\r\n\r\n",
+                    body.len()
+                )
+                .into_bytes();
+                request.extend_from_slice(&body);
+                let sent = Instant::now();
+                stream.write_all(&request).await?;
+                let status = read_answer(&mut stream).await?;
+                latencies.push(sent.elapsed());
+                ensure!(status == 202, "a webhook was answered {status}");
+            }
+        });
+    }
+    let mut latencies = Vec::with_capacity(count);
+    while let Some(done) = tasks.join_next().await {
+        latencies.extend(done??);
+    }
+    let took = begin.elapsed();
+    latencies.sort_unstable();
+    Ok((latencies, took))
+}
+
+async fn read_answer(stream: &mut TcpStream) -> anyhow::Result<u16> {
+    let mut answer = Vec::with_capacity(1024);
+    let head = loop {
+        ensure!(stream.read_buf(&mut answer).await? > 0, "the connection was closed");
+        if let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end + 4;
+        }
+    };
+    let text = std::str::from_utf8(&answer[..head])?.to_ascii_lowercase();
+    let status = text.split(' ').nth(1).context("no status")?.parse()?;
+    let length = text
+        .split("content-length:")
+        .nth(1)
+        .map(|rest| rest.split("\r\n").next().unwrap_or_default().trim());
+    let total = head + length.map_or(Ok(0), str::parse)?;
+    while answer.len() < total {
+        ensure!(stream.read_buf(&mut answer).await? > 0, "the connection was closed");
+    }
+    Ok(status)
+}
+
+/// A destination that answers 200 to everything and counts. It reads no more of HTTP than it must.
+pub(crate) struct CountingSink {
+    pub address: SocketAddr,
+    count: Arc<AtomicUsize>,
+    _tasks: JoinSet<()>,
+}
+
+impl CountingSink {
+    pub(crate) async fn start() -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let count = Arc::new(AtomicUsize::new(0));
+        let mut tasks = JoinSet::new();
+        let counter = Arc::clone(&count);
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                connections.spawn(answer_all(stream, Arc::clone(&counter)));
+            }
+        });
+        Ok(Self { address, count, _tasks: tasks })
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn reset(&self) {
+        self.count.store(0, Ordering::Relaxed);
+    }
+}
+
+async fn answer_all(mut stream: TcpStream, count: Arc<AtomicUsize>) {
+    stream.set_nodelay(true).ok();
+    let mut buffer = Vec::with_capacity(32 * 1024);
+    loop {
+        while let Some(length) = complete_request(&buffer) {
+            buffer.drain(..length);
+            count.fetch_add(1, Ordering::Relaxed);
+            if stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.is_err() {
+                return;
+            }
+        }
+        match stream.read_buf(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+    }
+}
+
+fn complete_request(buffer: &[u8]) -> Option<usize> {
+    let head = buffer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let text = std::str::from_utf8(&buffer[..head]).ok()?.to_ascii_lowercase();
+    let length: usize =
+        text.split("content-length:").nth(1)?.split("\r\n").next()?.trim().parse().ok()?;
+    (buffer.len() >= head + length).then_some(head + length)
+}
