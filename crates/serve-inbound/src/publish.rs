@@ -47,9 +47,6 @@ impl Inbound {
         event: &Event,
         happening: Happening<'_>,
     ) -> Result<Prepared, ReceiveError> {
-        if let Some(schema) = &endpoint.schema {
-            schema.check(event.data()).map_err(ReceiveError::SchemaMismatch)?;
-        }
         let subject = endpoint.subject.render(&Variables {
             source: &endpoint.name,
             event: happening.event,

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use event_bus_core::event::Data;
 use event_bus_core::signature::Verifier;
 use event_bus_core::subject::Template;
 use http::HeaderName;
 use ipnet::IpNet;
 
 use crate::config::BodyForm;
+use crate::error::ReceiveError;
 use crate::limits::{ClientLimiter, Limiter};
 use crate::metrics::EndpointMetrics;
 use crate::schema::Schema;
@@ -54,4 +56,14 @@ pub(crate) struct Endpoint {
     pub(crate) schema: Option<Schema>,
     pub(crate) rate: Option<Limiter>,
     pub(crate) metrics: EndpointMetrics,
+}
+
+impl Endpoint {
+    /// Refuses data that does not fit the schema, if there is one.
+    pub(crate) fn check_schema(&self, data: Option<&Data>) -> Result<(), ReceiveError> {
+        match &self.schema {
+            Some(schema) => schema.check(data).map_err(ReceiveError::SchemaMismatch),
+            None => Ok(()),
+        }
+    }
 }
