@@ -78,7 +78,7 @@ async fn look(
     positions.insert(route.name().to_owned(), now);
     route.metrics().pending.set(i64::try_from(now.pending).unwrap_or(i64::MAX));
 
-    let retries = Wanted::retries(names, &config.name, window, bus.supports(2, 12));
+    let retries = Wanted::retries(names, &config.name, window, route.store().uses_schedules());
     present(bus, &retries).await?;
     Ok(())
 }

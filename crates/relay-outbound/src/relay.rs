@@ -154,7 +154,10 @@ impl Relay {
             done = keep_provisioned(&environment.bus, &environment.bus_config, &STREAMS, &readiness) => done,
         };
         provisioned.map_err(RunError::Streams)?;
-        let schedules = environment.bus.supports(2, 12);
+        let schedules = tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            schedules = fires_schedules(&environment.bus, &self.names.retries) => schedules,
+        };
         let mut config = changes.borrow_and_update().clone();
         let mut routes =
             Routes { running: BTreeMap::new(), tasks: JoinSet::new(), set_up, schedules };
@@ -263,6 +266,22 @@ impl Relay {
             }
         }
         routes.set_up.report();
+    }
+}
+
+/// Whether the stream of retries fires schedules. A server before 2.12 acknowledges them and forgets them; a stream that
+/// such a server made does not take them after an upgrade either.
+async fn fires_schedules(bus: &Bus, stream: &str) -> bool {
+    loop {
+        match bus.jetstream().get_stream(stream).await {
+            Ok(stream) => {
+                return bus.supports(2, 12) && stream.cached_info().config.allow_message_schedules;
+            }
+            Err(error) => {
+                tracing::warn!(stream, error = %Chain(&error), "the stream of retries cannot be looked at yet");
+            }
+        }
+        tokio::time::sleep(SET_UP_AGAIN).await;
     }
 }
 

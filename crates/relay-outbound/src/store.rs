@@ -59,6 +59,11 @@ impl Store {
         Self { publisher, names, schedules, dead_letter_prefix, stored_bytes: Arc::default() }
     }
 
+    /// Whether waiting retries are schedules of the server.
+    pub(crate) fn uses_schedules(&self) -> bool {
+        self.schedules
+    }
+
     /// Bytes stored as retries so far.
     pub fn stored_bytes(&self) -> u64 {
         self.stored_bytes.load(Ordering::Relaxed)

@@ -63,7 +63,11 @@ pub(super) fn compare(
     check.limits(role, have, max_payload);
     if role == StreamRole::Retries && version >= Version::SCHEDULES && !have.allow_message_schedules
     {
-        check.wrong("allow_msg_schedules", "false", "true", "--allow-schedules");
+        // The server was replaced by a newer one. Retries still wait, as they did on the old one.
+        check.warn(format!(
+            "allow_msg_schedules is false, so the relay holds every waiting retry back itself; run: nats stream edit {} --allow-schedules",
+            have.name
+        ));
     }
     check.advice(config.replicas(role), have);
     check.found
