@@ -37,7 +37,7 @@ fn settings_of_an_operator_that_harm_nothing_fit() {
 fn what_would_lose_events_is_a_violation_with_its_remedy() {
     use StreamRole::{DeadLetters, Events, Retries};
     type Change = fn(&mut Config);
-    let cases: [(StreamRole, Change, &str); 12] = [
+    let cases: [(StreamRole, Change, &str); 11] = [
         (
             Events,
             |have| have.duplicate_window = Duration::from_secs(120),
