@@ -67,9 +67,12 @@ impl Inbound {
         events: &EventsEndpoint,
         decoded: Vec<Event>,
     ) -> Result<Vec<Prepared>, Refusal> {
+        let endpoint = &events.endpoint;
         let prepare = |event: &Event| {
-            self.prepare(&events.endpoint, event, Happening::default())
-                .map_err(|error| Refusal { error, event: Some(EventKey::of(event).to_string()) })
+            let fits = endpoint.check_schema(event.data());
+            let prepared = fits.and_then(|()| self.prepare(endpoint, event, Happening::default()));
+            let key = || EventKey::of(event).to_string();
+            prepared.map_err(|error| Refusal { error, event: Some(key()) })
         };
         decoded.iter().map(prepare).collect()
     }

@@ -47,16 +47,13 @@ impl Inbound {
             .map_err(|rejection| refused(endpoint, rejection))?;
         let key = EventKey { ce_source: description.ce_source.clone(), id: description.id.clone() };
         let with_key = |error| Refusal { error, event: Some(key.to_string()) };
+        // As JSON, whatever form the body is kept in.
+        endpoint.check_schema(description.data.as_ref()).map_err(with_key)?;
         let named = source.event_header.as_ref().and_then(|name| head.headers.get(name));
         let named = named.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let happening = (named.or(description.event.clone()), description.action.clone());
         let event = event(source, description, &verified, head, now)
             .map_err(|invalid| with_key(ReceiveError::InvalidEvent(invalid)))?;
-        if let (BodyForm::Base64, Some(schema)) = (source.body, &endpoint.schema) {
-            let (data, _) = Data::from_body(verified.content_type(), body);
-            let fits = schema.check(data.as_ref());
-            fits.map_err(|violations| with_key(ReceiveError::SchemaMismatch(violations)))?;
-        }
         let happening = Happening { event: happening.0.as_deref(), action: happening.1.as_deref() };
         let prepared = self.prepare(endpoint, &event, happening).map_err(with_key)?;
         let deadline = deadline(endpoint, received);
