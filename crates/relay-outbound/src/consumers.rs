@@ -152,7 +152,7 @@ async fn create(bus: &Bus, wanted: &Wanted) -> Result<Info, ConsumerError> {
 }
 
 /// What cannot be changed on a consumer, and would lose events or stall it.
-fn check(wanted: &Wanted, info: &Info) -> Result<(), ConsumerError> {
+pub(crate) fn check(wanted: &Wanted, info: &Info) -> Result<(), ConsumerError> {
     let config = &info.config;
     let problem = if config.flow_control {
         "it has flow control, with which a killed reader stalls it for ever"

@@ -7,10 +7,12 @@
 
 pub mod address;
 mod budget;
+mod checks;
 pub mod config;
 mod consumers;
 pub mod dead_letters;
 mod delivery;
+mod expired;
 mod filter;
 pub mod hold;
 mod incoming;
@@ -27,6 +29,7 @@ pub mod settle;
 pub mod sinks;
 mod store;
 
+pub use checks::checks;
 pub use config::{Config, Rate, RetryConfig, RouteConfig, Start};
 pub use relay::{BuildError, Environment, Relay, RunError, STREAMS, doctor_route};
 pub use store::StreamNames;

@@ -10,6 +10,7 @@ use event_bus_core::Chain;
 use event_bus_runtime::Bus;
 
 use crate::consumers::{self, ConsumerError, Wanted};
+use crate::expired::Expired;
 use crate::route::Route;
 use crate::store::StreamNames;
 
@@ -73,7 +74,7 @@ async fn look(
         pending: info.num_pending,
     };
     if let Some(before) = before {
-        note_expired(route, before, first_sequence);
+        note_expired(route, before, info, first_sequence, bus).await?;
     }
     positions.insert(route.name().to_owned(), now);
     route.metrics().pending.set(i64::try_from(now.pending).unwrap_or(i64::MAX));
@@ -106,17 +107,29 @@ async fn first_sequence(bus: &Bus, stream: &str) -> Result<u64, ConsumerError> {
 }
 
 /// Events that were waiting at the last look and are no longer on the stream. The number is an upper bound where the
-/// stream holds other events in between.
-fn note_expired(route: &Route, before: Position, first_sequence: u64) {
-    let gone = first_sequence.saturating_sub(before.delivered + 1).min(before.pending);
-    if gone > 0 {
-        route.metrics().expired.inc_by(gone);
-        tracing::error!(
-            route = route.name(),
-            events = gone,
-            "events aged out of the stream before they were delivered; raise max_age or max_bytes, or mend the destination"
-        );
+/// stream holds other events in between. It is kept with the consumer, which also tells what another replica counted.
+async fn note_expired(
+    route: &Route,
+    before: Position,
+    info: Info,
+    first_sequence: u64,
+    bus: &Bus,
+) -> Result<(), ConsumerError> {
+    let known = Expired::read(&info.config.metadata).through.max(before.delivered + 1);
+    let gone = first_sequence.saturating_sub(known).min(before.pending);
+    if gone == 0 {
+        return Ok(());
     }
+    if bus.supports(2, 10) {
+        Expired::add(bus, info, gone, first_sequence, route.now()).await?;
+    }
+    route.metrics().expired.inc_by(gone);
+    tracing::error!(
+        route = route.name(),
+        events = gone,
+        "events aged out of the stream before they were delivered; raise max_age or max_bytes, or mend the destination"
+    );
+    Ok(())
 }
 
 /// The server does not tell bytes per subject; a route's share is taken by its number of messages.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use event_bus_core::delivery::DeliveryError;
 use event_bus_core::event::Event;
 use event_bus_core::signature::SecretProblem;
-use event_bus_runtime::{Clock, SecretError, SecretResolver};
+use event_bus_runtime::{Clock, SecretError, SecretRef, SecretResolver};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -84,6 +84,19 @@ impl SinkConfig {
                 .into_iter()
                 .map(|(key, message)| (format!("webhook.{key}"), message))
                 .collect(),
+            Self::Doctor => Vec::new(),
+        }
+    }
+
+    /// The secrets that the settings name, each with its key below `sink`.
+    pub fn secrets(&self) -> Vec<(String, SecretRef)> {
+        match self {
+            Self::Webhook(config) => {
+                let secrets = config.secrets.iter().cloned().enumerate();
+                secrets
+                    .map(|(index, secret)| (format!("webhook.secrets[{index}]"), secret))
+                    .collect()
+            }
             Self::Doctor => Vec::new(),
         }
     }

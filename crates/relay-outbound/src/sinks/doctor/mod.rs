@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_nats::client::RequestErrorKind;
 use async_trait::async_trait;
 use event_bus_core::delivery::DeliveryError;
 use event_bus_core::event::{Data, Event};
@@ -51,7 +52,9 @@ impl Sink for DoctorSink {
         let request = self.client.request(reply, event.id().to_owned().into());
         let answer = match tokio::time::timeout(ANSWER_WITHIN, request).await {
             Ok(Ok(answer)) => answer,
-            // Never a hold: a doctor that was killed must not leave its events waiting for ever.
+            // The doctor has gone, and nobody else wants its events: they end here and leave no trace.
+            Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => return Ok(()),
+            // Never a hold: a doctor that hangs must not leave its events waiting for ever.
             Ok(Err(_)) | Err(_) => return DeliveryError::from_status(503, None),
         };
         let status = std::str::from_utf8(&answer.payload).ok().and_then(|text| text.parse().ok());
