@@ -48,7 +48,7 @@ pub struct Environment {
 }
 
 /// A relay whose settings have been checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Relay {
     environment: Environment,
     names: Arc<StreamNames>,

@@ -92,3 +92,6 @@ async fn first_since(
     }
     Ok(low)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,9 @@
+//! The released binary against real brokers that are killed, paused and stopped, and destinations that fail.
+//!
+//! Each test prints its seed; `TESTKIT_SEED` repeats it.
+
+mod cluster;
+mod inbound;
+mod outage;
+mod relay;
+mod world;
