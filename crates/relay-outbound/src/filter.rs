@@ -6,7 +6,7 @@ use cel::{Context, ExecutionError, Program, Value};
 use event_bus_core::event::{Data, Event};
 
 /// The conditions of a route; an event passes if all of them hold.
-pub(crate) struct Filter {
+pub struct Filter {
     types: Vec<Prefix>,
     sources: Vec<Prefix>,
     expression: Option<Expression>,
@@ -15,11 +15,11 @@ pub(crate) struct Filter {
 /// The CEL expression cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("not a CEL expression: {0}")]
-pub(crate) struct InvalidFilter(String);
+pub struct InvalidFilter(String);
 
 /// What a filter says about an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// It is to be delivered.
     Pass,
     /// It is not for this route.
@@ -41,7 +41,7 @@ struct Expression {
 
 impl Filter {
     /// Compiles the conditions.
-    pub(crate) fn new(
+    pub fn new(
         types: &[String],
         sources: &[String],
         expression: Option<&str>,
@@ -52,7 +52,7 @@ impl Filter {
     }
 
     /// Judges an event.
-    pub(crate) fn judge(&self, event: &Event) -> Verdict {
+    pub fn judge(&self, event: &Event) -> Verdict {
         let any = |prefixes: &[Prefix], text: &str| {
             prefixes.is_empty() || prefixes.iter().any(|prefix| prefix.matches(text))
         };

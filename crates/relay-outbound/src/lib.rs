@@ -13,7 +13,7 @@ mod consumers;
 pub mod dead_letters;
 mod delivery;
 mod expired;
-mod filter;
+pub mod filter;
 pub mod hold;
 mod incoming;
 mod intake;
