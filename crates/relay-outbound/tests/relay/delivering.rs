@@ -40,6 +40,8 @@ async fn binary_mode_carries_equal_attributes() {
     let requests = sink.wait_for(1, LONG).await;
     let decoded =
         http_binding::decode(&headers_of(&requests[0]), requests[0].body.clone()).unwrap();
+    let traceparent = requests[0].header("traceparent");
+    assert_eq!(traceparent, Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
     assert_eq!(decoded, http_binding::Decoded::Single(Box::new(sent)));
     relay.stop().await;
 }

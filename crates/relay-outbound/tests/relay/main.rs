@@ -1,4 +1,5 @@
 //! The relay against a real broker and real HTTP destinations.
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 mod delivering;
 mod failing;

@@ -83,10 +83,16 @@ impl WebhookSink {
         };
         insert("webhook-id", &id)?;
         insert("webhook-timestamp", &timestamp.to_string())?;
-        match &self.signer {
-            Some(signer) => insert("webhook-signature", &signer.sign(&id, timestamp, body)),
-            None => Ok(()),
+        if let Some(signer) = &self.signer {
+            insert("webhook-signature", &signer.sign(&id, timestamp, body))?;
         }
+        // The trace that the event began in goes on at the destination (W3C Trace Context).
+        for name in ["traceparent", "tracestate"] {
+            if let Some(value) = event.extension(name) {
+                insert(name, &value.to_text())?;
+            }
+        }
+        Ok(())
     }
 }
 
