@@ -44,7 +44,7 @@ fn judge(violations: &[Violation], warnings: &[String]) -> Vec<Finding> {
     if violations.is_empty() && warnings.is_empty() {
         return vec![Finding::pass("the settings are as required")];
     }
-    let warnings = warnings.iter().map(|warning| Finding::warn("EB0009", warning));
+    let warnings = warnings.iter().map(|warning| Finding::warn(code_of(warning), warning));
     violations.iter().map(violated).chain(warnings).collect()
 }
 
@@ -54,7 +54,6 @@ fn violated(violation: &Violation) -> Finding {
         Violation::Setting { setting, is, must, fix, .. } => {
             let code = match *setting {
                 "discard" => "EB0007",
-                "allow_msg_schedules" => "EB0008",
                 _ => "EB0006",
             };
             Finding::fail(code, message)
@@ -67,4 +66,9 @@ fn violated(violation: &Violation) -> Finding {
             .with("server_code", *code)
             .with("description", description.as_str()),
     }
+}
+
+/// A warning names its setting in its text alone.
+fn code_of(warning: &str) -> &'static str {
+    if warning.contains("allow_msg_schedules") { "EB0008" } else { "EB0009" }
 }
