@@ -126,7 +126,10 @@ impl World {
             metrics,
             stop.clone(),
         ));
-        let ready = async || readiness.is_ready().then_some(());
+        // Before its first step the relay has no dependency yet, and so nothing it could lack.
+        let ready = async || {
+            (!readiness.dependencies().is_empty() && readiness.is_ready()).then_some(())
+        };
         poll_until(LONG, "the relay to be ready", ready).await;
         RunningRelay { admin, config, stop, tasks }
     }
