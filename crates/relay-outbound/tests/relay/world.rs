@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::jetstream;
 use bytes::Bytes;
 use event_bus_core::event::{Data, Event, nats};
-use event_bus_runtime::bus::BusConfig;
+use event_bus_runtime::bus::{BusConfig, StreamConfig};
 use event_bus_runtime::config::Document;
 use event_bus_runtime::{Bus, Clock, EnvMap, Metrics, Readiness, SecretResolver, SecretsConfig};
 use relay_outbound::{Config, Environment, Relay, RunError};
@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
+    /// Settings of the stream of events.
+    pub(crate) events: StreamConfig,
     pub nats: NatsServer,
     pub jetstream: jetstream::Context,
 }
@@ -60,12 +62,13 @@ impl World {
 
     pub(crate) async fn on(nats: NatsServer) -> Self {
         let jetstream = nats.jetstream().await;
-        Self { nats, jetstream }
+        Self { events: StreamConfig::default(), nats, jetstream }
     }
 
     pub(crate) async fn environment(&self) -> Environment {
         event_bus_runtime::install_crypto_provider();
-        let bus_config = BusConfig::for_url(&self.nats.url()).unwrap();
+        let mut bus_config = BusConfig::for_url(&self.nats.url()).unwrap();
+        bus_config.streams.events = self.events.clone();
         let env = EnvMap::from_iter([("SIGNING", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]);
         let secrets = SecretResolver::new(env, &SecretsConfig::default());
         let bus = Bus::connect(&bus_config, &secrets, "relay-test").await.unwrap();
