@@ -26,8 +26,8 @@ pub struct Metrics {
 #[derive(Clone, Debug)]
 pub struct RouteMetrics {
     route: String,
-    sink: &'static str,
-    all: Metrics,
+    dead_letters: Family<Reason, Counter>,
+    outcomes: [Counter; DeliveryOutcome::ALL.len()],
     /// Time from the first byte sent to the verdict.
     pub delivery_seconds: Histogram,
     /// Events that a CEL expression failed on.
@@ -78,6 +78,10 @@ struct Reason {
 }
 
 impl DeliveryOutcome {
+    /// All of them, in the order of their declaration.
+    const ALL: [Self; 5] =
+        [Self::Delivered, Self::Filtered, Self::Retried, Self::DeadLettered, Self::Returned];
+
     fn label(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
@@ -167,8 +171,11 @@ impl Metrics {
         let label = Route { route: route.to_owned() };
         RouteMetrics {
             route: route.to_owned(),
-            sink,
-            all: self.clone(),
+            dead_letters: self.dead_letters.clone(),
+            outcomes: DeliveryOutcome::ALL.map(|outcome| {
+                let label = Outcome { route: route.to_owned(), sink, outcome: outcome.label() };
+                self.deliveries.get_or_create(&label).clone()
+            }),
             delivery_seconds: self.delivery_seconds.get_or_create(&label).clone(),
             filter_errors: self.filter_errors.get_or_create(&label).clone(),
             expired: self.expired.get_or_create(&label).clone(),
@@ -183,14 +190,12 @@ impl Metrics {
 impl RouteMetrics {
     /// Counts how handling an event ended.
     pub fn count(&self, outcome: DeliveryOutcome) {
-        let label =
-            Outcome { route: self.route.clone(), sink: self.sink, outcome: outcome.label() };
-        self.all.deliveries.get_or_create(&label).inc();
+        self.outcomes[outcome as usize].inc();
     }
 
     /// Counts a dead letter.
     pub fn count_dead_letter(&self, reason: DeadLetterReason) {
         let label = Reason { route: self.route.clone(), reason: reason.as_str() };
-        self.all.dead_letters.get_or_create(&label).inc();
+        self.dead_letters.get_or_create(&label).inc();
     }
 }
