@@ -1,13 +1,13 @@
 //! A whole system: a broker, both services, and a doctor that looks at them.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use async_nats::jetstream;
+use async_nats::{HeaderMap, jetstream};
+use event_bus_core::event::{Event, nats};
 use event_bus_doctor::{Admin, DoctorConfig, Entry, Options, Report, bus_checks, run};
 use event_bus_runtime::config::Document;
 use event_bus_runtime::{
-    Bus, BusConfig, Check, CheckContext, Clock, EnvMap, Metrics, Readiness, Secret, SecretRef,
+    Bus, BusConfig, Check, CheckContext, Clock, EnvMap, Metrics, Readiness, SecretRef,
     SecretResolver, SecretsConfig, Status,
 };
 use relay_outbound::{Environment, Relay, StreamNames};
@@ -40,8 +40,8 @@ pub(crate) struct World {
 
 /// A relay with its admin listener.
 pub(crate) struct RunningRelay {
-    pub(crate) admin: SocketAddr,
     pub(crate) config: relay_outbound::Config,
+    pub(crate) metrics: Metrics,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -123,15 +123,14 @@ impl World {
         tasks.spawn(event_bus_runtime::admin::serve(
             listener,
             readiness.clone(),
-            metrics,
+            metrics.clone(),
             stop.clone(),
         ));
         // Before its first step the relay has no dependency yet, and so nothing it could lack.
-        let ready = async || {
-            (!readiness.dependencies().is_empty() && readiness.is_ready()).then_some(())
-        };
+        let ready =
+            async || (!readiness.dependencies().is_empty() && readiness.is_ready()).then_some(());
         poll_until(LONG, "the relay to be ready", ready).await;
-        RunningRelay { admin, config, stop, tasks }
+        RunningRelay { config, metrics, stop, tasks }
     }
 
     pub(crate) async fn context(&self) -> CheckContext {
@@ -157,6 +156,33 @@ impl World {
         let report = run(Options::default(), self.checks(relay, true), self.context().await).await;
         check_document(&report);
         report
+    }
+
+    /// Asks the relay's checks alone, at another time than now.
+    pub(crate) async fn examine_routes(
+        &self,
+        relay: &relay_outbound::Config,
+        later: time::Duration,
+    ) -> Report {
+        let mut context = self.context().await;
+        context.clock = Clock::fixed(context.clock.now() + later);
+        let checks = relay_outbound::checks(relay, names(), true);
+        let report = run(Options::default(), checks, context).await;
+        check_document(&report);
+        report
+    }
+
+    /// Stores an event for a route.
+    pub(crate) async fn publish(&self, route: &str, id: &str) {
+        let event = Event::builder(id, "/test", "com.example.made").build().unwrap();
+        let (attributes, payload) = nats::encode_structured(&event);
+        let mut headers = HeaderMap::new();
+        for (name, value) in attributes {
+            headers.insert(name, value);
+        }
+        let subject = format!("fleet.{route}.made");
+        let sent = self.jetstream.publish_with_headers(subject, headers, payload);
+        sent.await.unwrap().await.unwrap();
     }
 
     /// Messages of each stream, and names of its consumers.
@@ -217,9 +243,4 @@ pub(crate) fn red(report: &Report) -> Vec<String> {
 pub(crate) fn entry<'a>(report: &'a Report, id: &str) -> &'a Entry {
     let found = report.entries().iter().find(|entry| entry.id == id);
     found.unwrap_or_else(|| panic!("{id} is not in\n{}", report.to_text(false)))
-}
-
-/// The secret that the services share with the doctor.
-pub(crate) fn doctor_secret() -> Secret {
-    secrets().resolve(&SecretRef::Env("DOCTOR".to_owned())).unwrap()
 }
