@@ -8,6 +8,7 @@ use async_nats::jetstream::Message;
 use event_bus_core::Chain;
 use event_bus_core::wire;
 use futures_util::StreamExt as _;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
@@ -17,10 +18,14 @@ use crate::incoming::Lane;
 use crate::route::Route;
 use crate::settle;
 
+/// Wait between two tries to subscribe.
+const SUBSCRIBE_AGAIN: Duration = Duration::from_secs(1);
+
 /// Takes messages until the route stops or is disabled; then finishes what is under way, within `grace`.
 ///
 /// Messages under way at once are bounded by the consumer's `max_ack_pending`; `limit` is that number, and keeps it true
-/// even for a server that delivers more.
+/// even for a server that delivers more. While the route holds, it takes nothing but the one message that it needs to
+/// find out whether the destination is back: another replica may reach it, and must not wait for what lies here.
 pub(crate) async fn run(
     route: Arc<Route>,
     lane: Lane,
@@ -28,57 +33,89 @@ pub(crate) async fn run(
     limit: usize,
     grace: Duration,
 ) {
-    let mut subscriber = match subscribe(&route, &stream).await {
-        Some(subscriber) => subscriber,
-        None => return,
-    };
     let mut tasks = JoinSet::new();
     let mut state = route.hold().watch();
+    let mut subscriber = None;
     loop {
+        let present = *state.borrow_and_update();
+        if present == RouteState::Disabled {
+            break;
+        }
+        let takes = present == RouteState::Open || tasks.is_empty();
+        subscriber = match (subscriber, takes) {
+            (None, true) => subscribe(&route, &stream).await,
+            (Some(subscriber), false) => {
+                give_back_unread(&route, subscriber).await;
+                None
+            }
+            (unchanged, _) => unchanged,
+        };
         tokio::select! {
             biased;
             () = route.stopping() => break,
-            changed = state.changed() => {
-                if changed.is_err() || *state.borrow_and_update() == RouteState::Disabled {
-                    break;
-                }
-            }
+            changed = state.changed() => if changed.is_err() { break },
             Some(ended) = tasks.join_next() => note_panic(&route, ended),
-            message = subscriber.next(), if tasks.len() < limit => match message {
+            message = next(&mut subscriber), if tasks.len() < limit => match message {
                 Some(message) if message.status.is_some() => {}
                 Some(message) => spawn(&mut tasks, &route, lane, message),
-                None => break,
+                None => subscriber = None,
             }
         }
-        route.metrics().in_flight.set(i64::try_from(tasks.len()).unwrap_or(i64::MAX));
     }
-    give_back_unread(&route, subscriber).await;
+    if let Some(subscriber) = subscriber {
+        give_back_unread(&route, subscriber).await;
+    }
     finish(&route, tasks, grace).await;
 }
 
 /// Subscribes to the consumer's deliveries, in the group that all replicas of the relay share.
 async fn subscribe(route: &Route, stream: &str) -> Option<Subscriber> {
     let subject = wire::deliver_subject(stream, route.name());
-    loop {
-        match route.bus().client().queue_subscribe(subject.clone(), route.name().to_owned()).await {
-            Ok(subscriber) => return Some(subscriber),
-            Err(error) => {
-                tracing::error!(route = route.name(), error = %Chain(&error), "subscribing failed; trying again");
-            }
+    match route.bus().client().queue_subscribe(subject, route.name().to_owned()).await {
+        Ok(subscriber) => Some(subscriber),
+        Err(error) => {
+            tracing::error!(route = route.name(), error = %Chain(&error), "subscribing failed; trying again");
+            None
         }
-        tokio::select! {
-            () = route.stopping() => return None,
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+    }
+}
+
+/// The next message; without a subscription, nothing after a while.
+async fn next(subscriber: &mut Option<Subscriber>) -> Option<async_nats::Message> {
+    match subscriber {
+        Some(subscriber) => subscriber.next().await,
+        None => {
+            tokio::time::sleep(SUBSCRIBE_AGAIN).await;
+            None
         }
     }
 }
 
 fn spawn(tasks: &mut JoinSet<()>, route: &Arc<Route>, lane: Lane, message: async_nats::Message) {
     let route = Arc::clone(route);
+    let under_way = UnderWay::begin(&route);
     tasks.spawn(async move {
         let message = Message { message, context: route.jetstream().clone() };
         handle(&route, message, lane).await;
+        drop(under_way);
     });
+}
+
+/// Counts a message for as long as it is handled, however that ends.
+struct UnderWay(Gauge);
+
+impl UnderWay {
+    fn begin(route: &Route) -> Self {
+        let gauge = route.metrics().in_flight.clone();
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 /// What was delivered but not read goes back at once, so that another replica need not wait for it. Draining, unlike
@@ -116,7 +153,6 @@ async fn finish(route: &Route, mut tasks: JoinSet<()>, grace: Duration) {
             }
         }
     }
-    route.metrics().in_flight.set(0);
 }
 
 /// A task that panicked has settled nothing: its message comes again, and is given up if it always ends like this.

@@ -39,6 +39,34 @@ async fn a_destination_that_is_away_is_waited_for_and_no_attempt_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_cannot_reach_the_destination_does_not_hold_the_events_of_the_others() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    let proxy = testkit::TcpProxy::start(sink.address().port()).await;
+    let cut_off = route("away", "fleet.>", &format!("http://{}/", proxy.address()), "window = 64");
+    proxy.refuse().await;
+    let cut_off = world.relay(&cut_off).await;
+    for number in 0..20 {
+        world.publish("fleet.a", &event(&format!("early{number}"))).await;
+    }
+    testkit::poll_until(LONG, "the hold", async || {
+        (cut_off.metric(STATE) == Some(1.0)).then_some(())
+    })
+    .await;
+    let healthy = world.relay(&route("away", "fleet.>", &sink.url(), "window = 64")).await;
+    for number in 0..1000 {
+        world.publish("fleet.a", &event(&format!("e{number}"))).await;
+    }
+    // All but the few that the other one had taken before it knew.
+    testkit::poll_until(LONG, "the others", async || (sink.accepted().len() >= 1000).then_some(()))
+        .await;
+    proxy.heal().await;
+    testkit::poll_until(LONG, "all", async || (sink.accepted().len() == 1020).then_some(())).await;
+    healthy.stop().await;
+    cut_off.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_event_that_hangs_the_destination_does_not_hold_the_others() {
     let world = World::start().await;
     let script =
