@@ -12,7 +12,8 @@ use crate::world::{LONG, World, ids_on, route};
 async fn killing_the_leader_of_a_replicated_stream_loses_nothing() {
     let cluster = NatsCluster::start(3).await;
     let sink = CaptureSink::start().await;
-    let streams = ["events", "retries", "dead_letters"].map(|stream| format!("streams.{stream}.replicas = 3\n"));
+    let streams = ["events", "retries", "dead_letters"]
+        .map(|stream| format!("streams.{stream}.replicas = 3\n"));
     let bus = format!("url = {:?}\n{}", cluster.urls(), streams.concat());
     let world = Arc::new(World::new(&bus, &route("hooks", &sink.url(), 3)));
     let (inbound, relay) = (world.start("serve-inbound"), world.start("relay-outbound"));

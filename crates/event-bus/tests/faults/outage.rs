@@ -14,7 +14,8 @@ const OUTAGE: Duration = Duration::from_secs(20);
 async fn a_broker_that_is_away_for_twenty_seconds_costs_no_event() {
     let server = NatsServer::start().await;
     let sink = CaptureSink::start().await;
-    let world = Arc::new(World::new(&format!("url = {:?}", server.url()), &route("hooks", &sink.url(), 3)));
+    let world =
+        Arc::new(World::new(&format!("url = {:?}", server.url()), &route("hooks", &sink.url(), 3)));
     let (inbound, relay) = (world.start("serve-inbound"), world.start("relay-outbound"));
     poll_until(LONG, "a first webhook to be taken", async || {
         world.send("first").await.filter(|answer| answer.status == 202)
@@ -54,7 +55,10 @@ async fn a_broker_that_is_away_for_twenty_seconds_costs_no_event() {
     assert!(!refused.is_empty());
     for (status, retry_after) in &refused {
         assert_eq!(*status, 503);
-        assert!(retry_after.as_deref().is_some_and(|text| text.parse::<u32>().is_ok()), "503 without Retry-After");
+        assert!(
+            retry_after.as_deref().is_some_and(|text| text.parse::<u32>().is_ok()),
+            "503 without Retry-After"
+        );
     }
     assert!(inbound.exited().is_none() && relay.exited().is_none(), "a service has ended");
     let stored = ids_on(&server.jetstream().await, "EVENTS").await;
@@ -65,14 +69,20 @@ async fn a_broker_that_is_away_for_twenty_seconds_costs_no_event() {
         (sink.accepted().len() == stored.len()).then_some(())
     })
     .await;
-    println!("{} taken, {} answered 503, {} delivered", accepted.len(), refused.len(), sink.accepted().len());
+    println!(
+        "{} taken, {} answered 503, {} delivered",
+        accepted.len(),
+        refused.len(),
+        sink.accepted().len()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_that_start_before_the_broker_wait_for_it() {
     let port = free_port();
     let sink = CaptureSink::start().await;
-    let world = World::new(&format!("url = \"nats://127.0.0.1:{port}\""), &route("hooks", &sink.url(), 3));
+    let world =
+        World::new(&format!("url = \"nats://127.0.0.1:{port}\""), &route("hooks", &sink.url(), 3));
     let (inbound, relay) = (world.start("serve-inbound"), world.start("relay-outbound"));
     world.wait_until_open().await;
     let answer = world.send("early").await.expect("an answer");
@@ -81,8 +91,10 @@ async fn services_that_start_before_the_broker_wait_for_it() {
     assert!(inbound.exited().is_none() && relay.exited().is_none(), "a service has ended");
 
     let _server = NatsServer::builder().port(port).start().await;
-    poll_until(LONG, "the webhook to be taken", async || world.send("early").await.filter(|answer| answer.status == 202))
-        .await;
+    poll_until(LONG, "the webhook to be taken", async || {
+        world.send("early").await.filter(|answer| answer.status == 202)
+    })
+    .await;
     let requests = sink.wait_for(1, LONG).await;
     assert_eq!(requests[0].event_id().as_deref(), Some("early"));
 }

@@ -28,7 +28,8 @@ async fn publish(jetstream: &async_nats::jetstream::Context, id: &str) {
     }
     map.insert("Nats-Msg-Id", id);
     loop {
-        let sent = jetstream.publish_with_headers("fleet.faults", map.clone(), payload.clone()).await;
+        let sent =
+            jetstream.publish_with_headers("fleet.faults", map.clone(), payload.clone()).await;
         if let Ok(ack) = sent
             && ack.await.is_ok()
         {
@@ -42,16 +43,22 @@ async fn publish(jetstream: &async_nats::jetstream::Context, id: &str) {
 async fn fifty_kills_of_the_relay_and_five_of_the_server_lose_no_event() {
     let mut random = rng("relay kills");
     let server = NatsServer::start().await;
-    let script = Script::per_id(|id, _| Reply::status(if id.starts_with("poison") { 500 } else { 200 }));
+    let script =
+        Script::per_id(|id, _| Reply::status(if id.starts_with("poison") { 500 } else { 200 }));
     let sink = CaptureSink::start_with(script, Record::Ids).await;
     let world = World::new(&format!("url = {:?}", server.url()), &route("hooks", &sink.url(), 3));
     let ids: Vec<String> = (0..EVENTS)
-        .map(|number| format!("{}-{number}", if random.random_bool(0.2) { "poison" } else { "good" }))
+        .map(|number| {
+            format!("{}-{number}", if random.random_bool(0.2) { "poison" } else { "good" })
+        })
         .collect();
 
     let mut relay = world.start("relay-outbound");
     let jetstream = server.jetstream().await;
-    poll_until(Duration::from_secs(30), "the stream", async || jetstream.get_stream("EVENTS").await.ok()).await;
+    poll_until(Duration::from_secs(30), "the stream", async || {
+        jetstream.get_stream("EVENTS").await.ok()
+    })
+    .await;
     let mut publishing = JoinSet::new();
     let (all, publisher) = (ids.clone(), jetstream.clone());
     publishing.spawn(async move {
@@ -86,7 +93,11 @@ async fn fifty_kills_of_the_relay_and_five_of_the_server_lose_no_event() {
     }
     let found = everywhere().await;
     let missing: Vec<_> = expected.difference(&found).collect();
-    assert!(missing.is_empty(), "in neither the sink nor the dead letters: {missing:?}\n{}", relay.stderr());
+    assert!(
+        missing.is_empty(),
+        "in neither the sink nor the dead letters: {missing:?}\n{}",
+        relay.stderr()
+    );
 
     let letters = dead_letters(&jetstream).await;
     for (id, reasons) in &letters {
@@ -96,5 +107,8 @@ async fn fifty_kills_of_the_relay_and_five_of_the_server_lose_no_event() {
     let parked = letters.keys().filter(|id| id.starts_with("poison")).count();
     assert_eq!(parked, poison, "an event that always fails ends in the dead letters");
     let repeated = sink.accepted().values().filter(|count| **count > 1).count();
-    println!("{poison} poison, {} dead letters, {repeated} good events delivered more than once", letters.len());
+    println!(
+        "{poison} poison, {} dead letters, {repeated} good events delivered more than once",
+        letters.len()
+    );
 }

@@ -40,12 +40,18 @@ impl World {
 
     pub(crate) fn start(&self, mode: &str) -> Running {
         let config: PathBuf = self.folder.path().join("event-bus.toml");
-        Bin::at(env!("CARGO_BIN_EXE_event-bus")).arg(mode).arg("--config").arg(config.as_os_str()).spawn()
+        Bin::at(env!("CARGO_BIN_EXE_event-bus"))
+            .arg(mode)
+            .arg("--config")
+            .arg(config.as_os_str())
+            .spawn()
     }
 
     /// Sends a signed webhook; `None` if no answer came.
     pub(crate) async fn send(&self, id: &str) -> Option<Response> {
-        let body = format!("{{\"action\":\"opened\",\"repository\":{{\"url\":\"https://api.github.com/repos/o/r\"}},\"n\":\"{id}\"}}");
+        let body = format!(
+            "{{\"action\":\"opened\",\"repository\":{{\"url\":\"https://api.github.com/repos/o/r\"}},\"n\":\"{id}\"}}"
+        );
         let signature = sign::github(&SigningSecret::new(SECRET), body.as_bytes());
         let headers = [
             ("Content-Type", "application/json"),
@@ -72,7 +78,8 @@ pub(crate) async fn ids_on(jetstream: &Context, stream: &str) -> BTreeMap<String
     let mut sequence = 1;
     while let Ok(message) = stream.get_first_raw_message_by_subject(">", sequence).await {
         sequence = message.sequence + 1;
-        let id = message.headers.get("ce-id").map(|value| value.as_str().to_owned()).unwrap_or_default();
+        let id =
+            message.headers.get("ce-id").map(|value| value.as_str().to_owned()).unwrap_or_default();
         *counts.entry(id).or_insert(0) += 1;
     }
     counts
@@ -85,7 +92,9 @@ pub(crate) async fn dead_letters(jetstream: &Context) -> BTreeMap<String, BTreeS
     let mut sequence = 1;
     while let Ok(message) = stream.get_first_raw_message_by_subject(">", sequence).await {
         sequence = message.sequence + 1;
-        let header = |name: &str| message.headers.get(name).map(|value| value.as_str().to_owned()).unwrap_or_default();
+        let header = |name: &str| {
+            message.headers.get(name).map(|value| value.as_str().to_owned()).unwrap_or_default()
+        };
         letters.entry(header("ce-id")).or_default().insert(header("Event-Bus-Reason"));
     }
     letters

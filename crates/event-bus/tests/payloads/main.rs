@@ -29,14 +29,25 @@ fn tool(path: &str) -> Option<PathBuf> {
 
 fn payloads() -> Option<Vec<(String, String)>> {
     let file = tool("node/octokit-webhooks-examples/api.github.com/index.json")?;
-    let all: Vec<Examples> = serde_json::from_slice(&std::fs::read(file).ok()?).expect("the examples are JSON");
+    let all: Vec<Examples> =
+        serde_json::from_slice(&std::fs::read(file).ok()?).expect("the examples are JSON");
     let each = |event: Examples| {
-        event.examples.into_iter().map(move |payload| (event.name.clone(), payload.to_string())).collect::<Vec<_>>()
+        event
+            .examples
+            .into_iter()
+            .map(move |payload| (event.name.clone(), payload.to_string()))
+            .collect::<Vec<_>>()
     };
     Some(all.into_iter().flat_map(each).collect())
 }
 
-fn configuration(folder: &Path, nats: &str, listen: SocketAddr, structured: &str, binary: &str) -> PathBuf {
+fn configuration(
+    folder: &Path,
+    nats: &str,
+    listen: SocketAddr,
+    structured: &str,
+    binary: &str,
+) -> PathBuf {
     let secret = folder.join("secret");
     std::fs::write(&secret, SECRET).expect("a file");
     let route = |name: &str, url: &str| {
@@ -68,7 +79,9 @@ fn describe(request: &CapturedRequest) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_python_sdk_reads_every_published_payload_in_both_modes() {
     let (Some(payloads), Some(sdk)) = (payloads(), tool("python/cloudevents")) else {
-        loudly("NOT RUN: the published payloads or the Python SDK are not in .tools; run ./scripts/setup with npm and pip");
+        loudly(
+            "NOT RUN: the published payloads or the Python SDK are not in .tools; run ./scripts/setup with npm and pip",
+        );
         return;
     };
     assert!(payloads.len() >= 300, "only {} payloads", payloads.len());
@@ -76,9 +89,14 @@ async fn a_python_sdk_reads_every_published_payload_in_both_modes() {
     let (structured, binary) = (CaptureSink::start().await, CaptureSink::start().await);
     let folder = tempfile::tempdir().expect("a folder");
     let listen: SocketAddr = format!("127.0.0.1:{}", free_port()).parse().expect("an address");
-    let config = configuration(folder.path(), &nats.url(), listen, &structured.url(), &binary.url());
+    let config =
+        configuration(folder.path(), &nats.url(), listen, &structured.url(), &binary.url());
     let start = |mode: &str| {
-        Bin::at(env!("CARGO_BIN_EXE_event-bus")).arg(mode).arg("--config").arg(config.as_os_str()).spawn()
+        Bin::at(env!("CARGO_BIN_EXE_event-bus"))
+            .arg(mode)
+            .arg("--config")
+            .arg(config.as_os_str())
+            .spawn()
     };
     let (_inbound, _relay) = (start("serve-inbound"), start("relay-outbound"));
 
@@ -101,7 +119,10 @@ async fn a_python_sdk_reads_every_published_payload_in_both_modes() {
         assert_eq!(answer.status, 202, "{event}: {}", answer.text());
         sent.insert(id, json!({ "event": event, "body": body }));
     }
-    let requests = [structured.wait_for(payloads.len(), LONG).await, binary.wait_for(payloads.len(), LONG).await];
+    let requests = [
+        structured.wait_for(payloads.len(), LONG).await,
+        binary.wait_for(payloads.len(), LONG).await,
+    ];
 
     // The structured body is the message on the stream, byte for byte.
     let stream = nats.jetstream().await.get_stream("EVENTS").await.expect("the stream");

@@ -1,0 +1,124 @@
+//! `event-bus check-config`: reads the file and nothing else, and says what is in it and what is wrong.
+
+use event_bus_runtime::ConfigError;
+use relay_outbound::sinks::SinkConfig;
+use serde::Serialize;
+
+use crate::cli::Context;
+use crate::config::RootConfig;
+use crate::failure::{Failure, Outcome};
+
+/// The result as JSON.
+#[derive(Debug, Serialize)]
+struct Checked {
+    ok: bool,
+    file: Option<String>,
+    sources: Vec<Item>,
+    routes: Vec<Item>,
+    problems: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Item {
+    name: String,
+    /// Provider of a source, sink of a route.
+    kind: String,
+    subjects: Vec<String>,
+}
+
+pub(crate) fn run(context: &Context) -> Outcome {
+    let file = context.source.file().map(|path| path.display().to_string());
+    match context.source.check() {
+        Ok(config) => {
+            let checked = Checked {
+                ok: true,
+                file,
+                sources: sources(&config),
+                routes: routes(&config),
+                problems: Vec::new(),
+            };
+            context.output.either(&checked, || text(&checked, &config))
+        }
+        Err(errors) => {
+            let problems = errors.iter().flat_map(lines).collect();
+            let (sources, routes) = (Vec::new(), Vec::new());
+            let checked = Checked { ok: false, file, sources, routes, problems };
+            if context.output.is_json() {
+                context.output.json(&checked)?;
+                return Err(Failure::usage("the configuration cannot be used"));
+            }
+            let lines = checked.problems.iter().map(|problem| format!("\n  {problem}"));
+            let lines: String = lines.collect();
+            Err(Failure::usage(format!("the configuration cannot be used{lines}")))
+        }
+    }
+}
+
+fn sources(config: &RootConfig) -> Vec<Item> {
+    let Some(inbound) = &config.inbound else { return Vec::new() };
+    let sources = inbound.sources.iter().map(|source| Item {
+        name: source.name.clone(),
+        kind: provider(source),
+        subjects: vec![source.subject_template().to_owned()],
+    });
+    let events = inbound.events.iter().map(|events| Item {
+        name: serve_inbound::EVENTS_ENDPOINT.to_owned(),
+        kind: "cloudevents".to_owned(),
+        subjects: vec![events.subject.clone()],
+    });
+    sources.chain(events).collect()
+}
+
+fn routes(config: &RootConfig) -> Vec<Item> {
+    let Some(outbound) = &config.outbound else { return Vec::new() };
+    let routes = outbound.routes.iter().map(|route| Item {
+        name: route.name.clone(),
+        kind: sink(&route.sink).to_owned(),
+        subjects: route.subjects.clone(),
+    });
+    routes.collect()
+}
+
+fn provider(source: &serve_inbound::SourceConfig) -> String {
+    let scheme = source.scheme().ok().flatten();
+    scheme.map(|scheme| scheme.name().to_owned()).unwrap_or_default()
+}
+
+fn sink(config: &SinkConfig) -> &'static str {
+    match config {
+        SinkConfig::Webhook(_) => "webhook",
+        SinkConfig::Doctor => "doctor",
+    }
+}
+
+fn text(checked: &Checked, config: &RootConfig) -> String {
+    let mut lines = Vec::new();
+    let name = checked.file.as_deref().unwrap_or("the environment");
+    lines.push(format!("{name} is sound"));
+    for (what, items, present) in [
+        ("source", &checked.sources, config.inbound.is_some()),
+        ("route", &checked.routes, config.outbound.is_some()),
+    ] {
+        if !present {
+            continue;
+        }
+        for Item { name, kind, subjects } in items {
+            lines.push(format!("  {what} {name} ({kind}): {}", subjects.join(", ")));
+        }
+        if items.is_empty() {
+            lines.push(format!("  no {what}s"));
+        }
+    }
+    lines.join("\n")
+}
+
+fn lines(error: &ConfigError) -> Vec<String> {
+    let text = match error {
+        ConfigError::Unreadable { .. } => event_bus_core::Chain(error).to_string(),
+        ConfigError::Syntax { .. }
+        | ConfigError::Variable { .. }
+        | ConfigError::Value(_)
+        | ConfigError::Invalid(_) => error.to_string(),
+    };
+    text.lines().map(str::to_owned).collect()
+}

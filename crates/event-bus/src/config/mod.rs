@@ -1,0 +1,136 @@
+//! The configuration file as a whole, and where it comes from.
+
+mod problems;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use event_bus_doctor::DoctorConfig;
+use event_bus_runtime::bus::{ServerUrls, StreamRole};
+use event_bus_runtime::config::Problem;
+use event_bus_runtime::telemetry::TelemetryConfig;
+use event_bus_runtime::{BusConfig, ConfigError, Document, EnvMap, SecretsConfig};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::failure::Failure;
+
+/// Stands for the name of a file where there is none.
+const NO_FILE: &str = "configuration";
+
+/// Names the configuration file where `--config` does not.
+const CONFIG_VARIABLE: &str = "EVENT_BUS_CONFIG";
+
+/// `event-bus.toml`: one file for all modes. Each mode uses `[bus]` and its own section; every section is checked.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RootConfig {
+    /// How to reach the broker and how its streams are made.
+    #[serde(default)]
+    pub(crate) bus: BusConfig,
+    /// serve-inbound: HTTP to the bus.
+    #[serde(default)]
+    pub(crate) inbound: Option<serve_inbound::Config>,
+    /// relay-outbound: the bus to sinks.
+    #[serde(default)]
+    pub(crate) outbound: Option<relay_outbound::Config>,
+    /// The doctor's built-in source and route.
+    #[serde(default)]
+    pub(crate) doctor: Option<DoctorConfig>,
+    /// How secrets may be given.
+    #[serde(default)]
+    pub(crate) secrets: SecretsConfig,
+    /// What is logged and how.
+    #[serde(default)]
+    pub(crate) telemetry: TelemetryConfig,
+}
+
+/// Where the configuration comes from, so that it can be read again.
+#[derive(Clone, Debug)]
+pub(crate) struct ConfigSource {
+    file: Option<PathBuf>,
+    env: EnvMap,
+    url: Option<ServerUrls>,
+}
+
+impl ConfigSource {
+    /// The named file, else that of `EVENT_BUS_CONFIG`, else the environment alone. `url` replaces `bus.url`.
+    pub(crate) fn new(file: Option<PathBuf>, url: Option<ServerUrls>, env: EnvMap) -> Self {
+        let named = || env.get(CONFIG_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
+        Self { file: file.or_else(named), env, url }
+    }
+
+    /// The same with another file.
+    #[must_use]
+    pub(crate) fn with_file(self, file: PathBuf) -> Self {
+        Self { file: Some(file), ..self }
+    }
+
+    /// The same with another broker.
+    #[must_use]
+    pub(crate) fn with_url(self, url: ServerUrls) -> Self {
+        Self { url: Some(url), ..self }
+    }
+
+    pub(crate) fn file(&self) -> Option<&PathBuf> {
+        self.file.as_ref()
+    }
+
+    /// The broker that replaces `bus.url`.
+    pub(crate) fn url(&self) -> Option<&ServerUrls> {
+        self.url.as_ref()
+    }
+
+    pub(crate) fn env(&self) -> &EnvMap {
+        &self.env
+    }
+
+    /// Reads and checks everything; whatever is wrong is one message.
+    pub(crate) fn read(&self) -> Result<RootConfig, Failure> {
+        let document = self.document().map_err(Failure::misuse)?;
+        let mut config = problems::read(&document).map_err(|errors| {
+            let lines: Vec<_> = errors.iter().map(|error| format!("\n  {error}")).collect();
+            Failure::usage(format!("the configuration cannot be used{}", lines.concat()))
+        })?;
+        if let Some(url) = &self.url {
+            config.bus.url = url.clone();
+        }
+        Ok(config)
+    }
+
+    /// Everything that is wrong, or the configuration.
+    pub(crate) fn check(&self) -> Result<RootConfig, Vec<ConfigError>> {
+        let document = self.document().map_err(|error| vec![error])?;
+        problems::read(&document)
+    }
+
+    fn document(&self) -> Result<Document, ConfigError> {
+        match &self.file {
+            Some(path) => Document::read(path, &self.env),
+            None => Document::parse(NO_FILE, "", &self.env),
+        }
+    }
+}
+
+impl RootConfig {
+    /// Every problem that the types cannot see, without any I/O.
+    fn validate(&self) -> Vec<Problem> {
+        let subjects = self.bus.streams.subjects(StreamRole::Events);
+        let mut problems = self.bus.validate();
+        problems.extend(self.inbound.iter().flat_map(|inbound| inbound.validate(&subjects)));
+        problems.extend(self.outbound.iter().flat_map(|outbound| outbound.validate(&subjects)));
+        problems.extend(self.telemetry.validate());
+        problems
+    }
+
+    /// Names of the streams, as the relay and its tools use them.
+    pub(crate) fn stream_names(&self) -> relay_outbound::StreamNames {
+        let name = |role| self.bus.streams.name(role).to_owned();
+        relay_outbound::StreamNames {
+            events: name(StreamRole::Events),
+            retries: name(StreamRole::Retries),
+            dead_letters: name(StreamRole::DeadLetters),
+        }
+    }
+}

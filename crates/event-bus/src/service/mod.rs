@@ -1,0 +1,200 @@
+//! Composition: a service is its configuration, a connection, its listeners and its tasks, put together here.
+//!
+//! Order of the start: read and check, bind every listener, connect, build, run. A broker that is away delays nothing.
+//! Order of the end: no new work, work at hand finishes within its grace, the rest stays on the bus, connections close.
+
+mod inbound;
+mod listener;
+mod outbound;
+mod reload;
+
+use std::time::Duration;
+
+use event_bus_core::Chain;
+use event_bus_runtime::bus::{ProvisionError, StreamRole, keep_provisioned, supervise};
+use event_bus_runtime::shutdown::ReloadSignal;
+use event_bus_runtime::{
+    Bus, BusConfig, Clock, Metrics, Readiness, Secret, SecretResolver, TaskGroup, shutdown,
+    telemetry,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{ConfigSource, RootConfig};
+use crate::failure::{Failure, Outcome};
+pub(crate) use inbound::InboundService;
+pub(crate) use listener::bind;
+pub(crate) use outbound::OutboundService;
+
+/// What ending may take beyond the grace of a service itself.
+const GRACE_MARGIN: Duration = Duration::from_secs(5);
+
+/// How long a connection may take to send what is buffered.
+const CLOSE_GRACE: Duration = Duration::from_secs(5);
+
+/// Which services a process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// serve-inbound alone.
+    Inbound,
+    /// relay-outbound alone.
+    Outbound,
+    /// Every service that is configured.
+    All,
+}
+
+/// The services of this process. Cloning shares them.
+#[derive(Clone)]
+pub(crate) struct Services {
+    pub(crate) inbound: Option<InboundService>,
+    pub(crate) outbound: Option<OutboundService>,
+}
+
+/// What every service is started with.
+pub(crate) struct Start<'a> {
+    pub(crate) config: &'a RootConfig,
+    pub(crate) secrets: SecretResolver,
+    pub(crate) clock: Clock,
+    pub(crate) tasks: &'a mut TaskGroup,
+}
+
+/// Runs one service until a signal ends it.
+pub(crate) async fn run(source: ConfigSource, mode: Mode) -> Outcome {
+    let config = source.read()?;
+    let _telemetry = telemetry::init(&config.telemetry)?;
+    let mut tasks = TaskGroup::new(shutdown::signals());
+    let reload = shutdown::reload_signal();
+    let services = Services::start(&config, &source, mode, &mut tasks).await?;
+    services.run(source, reload, tasks).await
+}
+
+impl Services {
+    /// Starts the services; their tasks end with the group.
+    pub(crate) async fn start(
+        config: &RootConfig,
+        source: &ConfigSource,
+        mode: Mode,
+        tasks: &mut TaskGroup,
+    ) -> Result<Self, Failure> {
+        let secrets = SecretResolver::new(source.env().clone(), &config.secrets);
+        let mut start = Start { config, secrets, clock: Clock::system(), tasks };
+        let (inbound, outbound) = match mode {
+            Mode::Inbound => (Some(require(&config.inbound, "inbound")?), None),
+            Mode::Outbound => (None, Some(require(&config.outbound, "outbound")?)),
+            Mode::All => (config.inbound.as_ref(), config.outbound.as_ref()),
+        };
+        let inbound = match inbound {
+            Some(inbound) => Some(Box::pin(InboundService::start(inbound, &mut start)).await?),
+            None => None,
+        };
+        let outbound = match outbound {
+            Some(outbound) => Some(Box::pin(OutboundService::start(outbound, &mut start)).await?),
+            None => None,
+        };
+        Ok(Self { inbound, outbound })
+    }
+
+    /// Runs until the group's shutdown or a task's failure, then ends in order.
+    pub(crate) async fn run(
+        self,
+        source: ConfigSource,
+        reload: ReloadSignal,
+        mut tasks: TaskGroup,
+    ) -> Outcome {
+        tasks.spawn(
+            "reload",
+            reload::follow(self.clone(), source, reload, tasks.shutdown().clone()),
+        );
+        let ended = tasks.first_exit_or_shutdown().await;
+        let drained = tasks.drain(self.grace() + GRACE_MARGIN).await;
+        for bus in self.buses() {
+            bus.close(CLOSE_GRACE).await;
+        }
+        ended?;
+        drained?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    /// Whether every service can do its job.
+    pub(crate) fn are_ready(&self) -> bool {
+        let inbound = self.inbound.as_ref().is_none_or(|service| service.readiness.is_ready());
+        inbound && self.outbound.as_ref().is_none_or(|service| service.readiness.is_ready())
+    }
+
+    fn grace(&self) -> Duration {
+        let inbound = self.inbound.as_ref().map(|service| service.grace);
+        let outbound = self.outbound.as_ref().map(|service| service.grace);
+        inbound.max(outbound).unwrap_or_default()
+    }
+
+    fn buses(&self) -> impl Iterator<Item = &Bus> {
+        let inbound = self.inbound.iter().map(|service| &service.bus);
+        inbound.chain(self.outbound.iter().map(|service| &service.bus))
+    }
+}
+
+impl Start<'_> {
+    /// Connects, unless the process is asked to stop meanwhile.
+    async fn connect(&self, name: &'static str) -> Result<Bus, Failure> {
+        let connecting = Bus::connect(&self.config.bus, &self.secrets, name);
+        match self.tasks.shutdown().run_until_cancelled(connecting).await {
+            Some(connected) => connected.map_err(crate::commands::bus::failure),
+            None => Err(Failure::Quiet),
+        }
+    }
+
+    /// The secret of the doctor's built-in source and route; none switches them off.
+    fn doctor_secret(&self) -> Result<Option<Secret>, Failure> {
+        doctor_secret(self.config, &self.secrets)
+    }
+
+    /// Answers admin requests from now on, where the service has an address for them.
+    async fn serve_admin(
+        &mut self,
+        task: &'static str,
+        address: Option<std::net::SocketAddr>,
+        readiness: &Readiness,
+        metrics: &Metrics,
+    ) -> Outcome {
+        let Some(address) = address else { return Ok(()) };
+        let listener = bind(address, task).await?;
+        tracing::info!(address = %address, "{task} listens");
+        let (readiness, metrics) = (readiness.clone(), metrics.clone());
+        let shutdown = self.tasks.shutdown().clone();
+        self.tasks
+            .spawn(task, event_bus_runtime::admin::serve(listener, readiness, metrics, shutdown));
+        Ok(())
+    }
+}
+
+/// The secret of the doctor's built-in source and route.
+fn doctor_secret(config: &RootConfig, secrets: &SecretResolver) -> Result<Option<Secret>, Failure> {
+    let reference = config.doctor.as_ref().and_then(|doctor| doctor.secret.as_ref());
+    let resolved = reference.map(|reference| secrets.resolve(reference)).transpose();
+    resolved.map_err(|error| Failure::usage(format!("doctor.secret: {}", Chain(&error))))
+}
+
+/// Makes the streams, waiting for the broker as long as it takes, and then watches over them.
+async fn keep_streams(
+    bus: Bus,
+    config: BusConfig,
+    which: Vec<StreamRole>,
+    readiness: Readiness,
+    shutdown: CancellationToken,
+) -> Result<(), ProvisionError> {
+    let provisioning = keep_provisioned(&bus, &config, &which, &readiness);
+    match shutdown.run_until_cancelled(provisioning).await {
+        Some(provisioned) => provisioned.map(drop)?,
+        None => return Ok(()),
+    }
+    supervise(bus, config, which, readiness, shutdown).await;
+    Ok(())
+}
+
+fn require<'a, T>(section: &'a Option<T>, name: &str) -> Result<&'a T, Failure> {
+    section.as_ref().ok_or_else(|| {
+        Failure::usage(format!(
+            "there is no section [{name}]; name the file that has it with --config or EVENT_BUS_CONFIG"
+        ))
+    })
+}
