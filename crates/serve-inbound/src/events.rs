@@ -12,10 +12,11 @@ use http::request;
 use tokio::time::Instant;
 
 use crate::error::ReceiveError;
-use crate::inbound::{Done, Inbound, Refusal};
+use crate::inbound::{Done, Inbound};
 use crate::metrics::Outcome;
 use crate::publish::{Happening, Prepared};
 use crate::receive::{deadline, success};
+use crate::refusal::Refusal;
 use crate::respond;
 use crate::source::{EventsEndpoint, Table};
 

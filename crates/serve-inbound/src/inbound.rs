@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use event_bus_core::{Chain, wire};
+use event_bus_core::wire;
 use event_bus_runtime::bus::Publisher;
 use event_bus_runtime::{Bus, Clock, Metrics, Secret, SecretResolver};
 use http::header::{CONTENT_ENCODING, EXPECT};
@@ -21,10 +21,12 @@ use crate::body::{self, BodyError};
 use crate::build::{self, BuildError};
 use crate::config::{Config, LimitsConfig};
 use crate::error::ReceiveError;
-use crate::metrics::{EndpointMetrics, InboundMetrics, Outcome, UNKNOWN};
+use crate::metrics::{InboundMetrics, Outcome};
+use crate::place::Place;
+use crate::refusal::Refusal;
 use crate::respond::{self, Answer};
 use crate::seen::Seen;
-use crate::source::{EventsEndpoint, Source, Table};
+use crate::source::Table;
 use crate::{client, consent};
 
 /// What the service works with.
@@ -66,24 +68,10 @@ struct Shared {
     limits: LimitsConfig,
 }
 
-/// What a path stands for.
-enum Place {
-    Hook(Arc<Source>),
-    Events(Arc<EventsEndpoint>),
-    UnknownSource,
-    Nowhere,
-}
-
 /// An answer that is no refusal.
 pub(crate) struct Done {
     pub(crate) answer: Answer,
     pub(crate) outcome: Outcome,
-}
-
-/// A refusal, with the event it concerns where that is known.
-pub(crate) struct Refusal {
-    pub(crate) error: ReceiveError,
-    pub(crate) event: Option<String>,
 }
 
 impl Inbound {
@@ -141,7 +129,7 @@ impl Inbound {
                 answer
             }
             Err(refusal) => {
-                report(&refusal, place.name(), metrics);
+                refusal.report(place.name(), metrics);
                 respond::refusal(&refusal.error)
             }
         }
@@ -161,7 +149,7 @@ impl Inbound {
     {
         let waits = head.headers.contains_key(EXPECT);
         if let Err(error) = self.admit(table, place, head, peer) {
-            if !waits && !error.is_ours() {
+            if !waits {
                 body::discard(pin!(body)).await;
             }
             return Err(error.into());
@@ -249,84 +237,6 @@ impl Inbound {
 
     pub(crate) fn metrics(&self) -> &InboundMetrics {
         &self.0.metrics
-    }
-}
-
-impl Place {
-    /// Paths are taken literally: nothing is decoded, and no segment is resolved.
-    fn of(table: &Table, path: &str) -> Self {
-        if let Some(name) = path.strip_prefix("/hooks/") {
-            return match table.sources.get(name) {
-                Some(source) => Self::Hook(Arc::clone(source)),
-                None => Self::UnknownSource,
-            };
-        }
-        match (&table.events, path) {
-            (Some(events), "/events") => Self::Events(Arc::clone(events)),
-            (Some(_) | None, _) => Self::Nowhere,
-        }
-    }
-
-    fn metrics<'a>(&'a self, table: &'a Table) -> &'a EndpointMetrics {
-        match self {
-            Self::Hook(source) => &source.endpoint.metrics,
-            Self::Events(events) => &events.endpoint.metrics,
-            Self::UnknownSource | Self::Nowhere => &table.unknown,
-        }
-    }
-
-    /// The name of a configured endpoint; what a stranger asked for is not repeated.
-    fn name(&self) -> &str {
-        match self {
-            Self::Hook(source) => &source.endpoint.name,
-            Self::Events(events) => &events.endpoint.name,
-            Self::UnknownSource | Self::Nowhere => UNKNOWN,
-        }
-    }
-}
-
-impl From<ReceiveError> for Refusal {
-    fn from(error: ReceiveError) -> Self {
-        Self { error, event: None }
-    }
-}
-
-/// One line and two counters for each refusal.
-fn report(refusal: &Refusal, source: &str, metrics: &EndpointMetrics) {
-    let Refusal { error, event } = refusal;
-    let reason = error.code();
-    metrics.refused(reason);
-    metrics.ended(if error.is_ours() { Outcome::Failed } else { Outcome::Rejected });
-    let cause = Chain(error);
-    match error {
-        // Whoever scans the Internet comes by here as well.
-        ReceiveError::NotFound | ReceiveError::UnknownSource => {
-            tracing::info!(source, reason, "request refused");
-        }
-        ReceiveError::BusRefused(_) => {
-            tracing::error!(source, reason, event, error = %cause, "event not stored");
-        }
-        ReceiveError::Unavailable(_) | ReceiveError::StreamFull(_) => {
-            tracing::warn!(source, reason, event, error = %cause, "event not stored");
-        }
-        ReceiveError::MethodNotAllowed { .. }
-        | ReceiveError::EncodedBody
-        | ReceiveError::TooManyHeaders { .. }
-        | ReceiveError::BodyTooLarge { .. }
-        | ReceiveError::BodyTimeout
-        | ReceiveError::BodyBroken
-        | ReceiveError::SourceRate { .. }
-        | ReceiveError::ClientRate { .. }
-        | ReceiveError::Busy
-        | ReceiveError::Refused { .. }
-        | ReceiveError::InvalidEvent(_)
-        | ReceiveError::NotAnEvent(_)
-        | ReceiveError::BatchTooLarge { .. }
-        | ReceiveError::AttributesTooLarge { .. }
-        | ReceiveError::SchemaMismatch(_)
-        | ReceiveError::OriginNotAllowed => {
-            tracing::warn!(source, reason, event, error = %cause, "request refused");
-        }
     }
 }
 

@@ -3,43 +3,35 @@
 //! HTTP/1.1 and HTTP/2 without TLS. Headers must arrive in time, at most so many, and a connection without a request is
 //! closed. On shutdown nothing new is accepted, requests under way finish within the grace, the rest is cut off.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use event_bus_core::Chain;
 use event_bus_runtime::Readiness;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::connection::Connections;
 use crate::inbound::Inbound;
 
 /// How long to rest when the system has no connection to give, such as for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Largest size of all headers of a request.
-const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// Failures in a row that show that the listener itself is broken.
+const MAX_FAILURES: usize = 100;
 
-/// Requests that one HTTP/2 connection may have under way.
-const MAX_STREAMS: u32 = 128;
-
-/// Failures to accept in a row that end the service: the listener itself is broken.
-const MAX_ACCEPT_FAILURES: usize = 600;
+/// What Linux says when memory or descriptors run out: ENOMEM, ENFILE, EMFILE and ENOBUFS.
+const OUT_OF_RESOURCES: [i32; 4] = [12, 23, 24, 105];
 
 /// Why the listener ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// No connection could be accepted for a minute.
+    /// The listener is broken.
     #[error("the listener accepts no connections any more")]
     Accept(#[source] io::Error),
 }
@@ -53,8 +45,8 @@ pub async fn serve(
     grace: Duration,
 ) -> Result<(), ServeError> {
     let dependency = readiness.dependency("http");
-    let builder = Arc::new(builder(&inbound));
     let permits = Arc::new(Semaphore::new(inbound.limits().max_connections.get()));
+    let shared = Connections::new(inbound, shutdown.clone());
     let mut connections = JoinSet::new();
     let mut failures = 0;
     dependency.set_ok();
@@ -62,26 +54,29 @@ pub async fn serve(
         let accepted = tokio::select! {
             biased;
             () = shutdown.cancelled() => break Ok(()),
+            Some(ended) = connections.join_next() => {
+                report(ended);
+                continue;
+            }
             accepted = accept(&listener, &permits) => accepted,
-            Some(_) = connections.join_next() => continue,
         };
         match accepted {
             Ok((stream, peer, permit)) => {
                 failures = 0;
-                let connection = Connection {
-                    inbound: inbound.clone(),
-                    builder: Arc::clone(&builder),
-                    shutdown: shutdown.clone(),
-                };
+                let serving = shared.clone().serve(stream, peer);
                 connections.spawn(async move {
-                    connection.serve(stream, peer).await;
+                    serving.await;
                     drop(permit);
                 });
             }
+            Err(error) if is_passing(&error) => {
+                tracing::warn!(error = %Chain(&error), "cannot accept a connection now");
+                sleep(ACCEPT_PAUSE).await;
+            }
             Err(error) => {
                 failures += 1;
-                tracing::warn!(error = %Chain(&error), "cannot accept a connection");
-                if failures > MAX_ACCEPT_FAILURES {
+                tracing::error!(error = %Chain(&error), "cannot accept a connection");
+                if failures == MAX_FAILURES {
                     break Err(ServeError::Accept(error));
                 }
                 sleep(ACCEPT_PAUSE).await;
@@ -92,7 +87,9 @@ pub async fn serve(
     drop(listener);
     shutdown.cancel();
     let deadline = Instant::now() + grace;
-    while let Ok(Some(_)) = timeout_at(deadline, connections.join_next()).await {}
+    while let Ok(Some(ended)) = timeout_at(deadline, connections.join_next()).await {
+        report(ended);
+    }
     if !connections.is_empty() {
         tracing::warn!(connections = connections.len(), "requests did not finish in time");
         connections.shutdown().await;
@@ -110,105 +107,18 @@ async fn accept(
     Ok((stream, peer, permit))
 }
 
-fn builder(inbound: &Inbound) -> auto::Builder<TokioExecutor> {
-    let limits = inbound.limits();
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_read_timeout)
-        .max_headers(limits.max_headers.get())
-        .max_buf_size(MAX_HEADER_BYTES);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX))
-        .max_concurrent_streams(MAX_STREAMS)
-        .keep_alive_interval(limits.header_read_timeout)
-        .keep_alive_timeout(limits.header_read_timeout);
-    builder
+/// Whether accepting may succeed later: the client left, or the system has nothing to give under this load.
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+        || error.raw_os_error().is_some_and(|code| OUT_OF_RESOURCES.contains(&code))
 }
 
-struct Connection {
-    inbound: Inbound,
-    builder: Arc<auto::Builder<TokioExecutor>>,
-    shutdown: CancellationToken,
-}
-
-impl Connection {
-    async fn serve(self, stream: TcpStream, peer: SocketAddr) {
-        let Self { inbound, builder, shutdown } = self;
-        let open = &inbound.metrics().connections.clone();
-        open.inc();
-        let activity = Arc::new(Activity::default());
-        let service = service_fn(|request| {
-            let inbound = inbound.clone();
-            let under_way = activity.begin();
-            async move {
-                let answer = inbound.handle(request, peer.ip()).await;
-                drop(under_way);
-                Ok::<_, Infallible>(answer)
-            }
-        });
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-        let idle = inbound.limits().header_read_timeout;
-        let mut begun = 0;
-        let mut closing = false;
-        loop {
-            tokio::select! {
-                result = connection.as_mut() => {
-                    if let Err(error) = result {
-                        tracing::debug!(error = %Chain(error.as_ref()), "connection broke");
-                    }
-                    break;
-                }
-                () = shutdown.cancelled(), if !closing => {
-                    closing = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                // hyper's own timeout does not cover the time before the protocol is known, nor HTTP/2.
-                () = sleep(idle) => match (activity.has_rested(&mut begun), closing) {
-                    (true, true) => break,
-                    (true, false) => {
-                        closing = true;
-                        connection.as_mut().graceful_shutdown();
-                    }
-                    (false, _) => {}
-                }
-            }
-        }
-        open.dec();
-    }
-}
-
-/// What happens on a connection.
-#[derive(Debug, Default)]
-struct Activity {
-    begun: AtomicU64,
-    under_way: AtomicUsize,
-}
-
-/// A request that is under way.
-struct UnderWay(Arc<Activity>);
-
-impl Activity {
-    fn begin(self: &Arc<Self>) -> UnderWay {
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        self.under_way.fetch_add(1, Ordering::Relaxed);
-        UnderWay(Arc::clone(self))
-    }
-
-    /// Whether no request is under way and none has begun since the last look.
-    fn has_rested(&self, seen: &mut u64) -> bool {
-        let begun = self.begun.load(Ordering::Relaxed);
-        let rested = begun == *seen && self.under_way.load(Ordering::Relaxed) == 0;
-        *seen = begun;
-        rested
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+/// A connection ends without a result; a panic on it is a mistake of ours that must be seen.
+fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!("a connection ended with a panic");
     }
 }

@@ -13,9 +13,10 @@ use tokio::time::Instant;
 
 use crate::config::BodyForm;
 use crate::error::ReceiveError;
-use crate::inbound::{Done, Inbound, Refusal};
+use crate::inbound::{Done, Inbound};
 use crate::metrics::Outcome;
 use crate::publish::Happening;
+use crate::refusal::Refusal;
 use crate::source::{Endpoint, Source, Table};
 use crate::{respond, trace};
 

@@ -9,6 +9,8 @@ mod handshakes;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod mutations;
+#[cfg(test)]
 mod outage;
 #[cfg(test)]
 mod paths;

@@ -3,7 +3,9 @@
 use event_bus_core::event::Data;
 use event_bus_runtime::Secret;
 use serve_inbound::doctor;
-use testkit::http::exchange;
+use testkit::http::{exchange, parse};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::world::{GITHUB, SECRET, World, github_headers, raw_request, sign};
 
@@ -246,4 +248,18 @@ async fn requests_in_a_row_on_one_connection_are_all_answered() {
     assert_eq!(answer.text().matches("HTTP/1.1 202 Accepted").count(), 2);
     assert_eq!(answer.text().matches("HTTP/1.1 404 Not Found").count(), 1);
     assert_eq!(world.stored().await, 3);
+}
+
+#[tokio::test]
+async fn a_sender_that_closes_its_side_still_hears_the_answer() {
+    let world = World::start().await;
+    let replica = world.serve(GITHUB).await;
+    let signature = sign(b"{}");
+    let headers = github_headers("id-1", "push", &signature);
+    let mut stream = TcpStream::connect(replica.address).await.unwrap();
+    stream.write_all(&raw_request("POST", "/hooks/gh", &headers, b"{}")).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(parse(&answer).unwrap().status, 202);
 }
