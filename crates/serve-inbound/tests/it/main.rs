@@ -9,6 +9,8 @@ mod handshakes;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod mutations;
 #[cfg(test)]
 mod outage;
@@ -24,5 +26,7 @@ mod replay;
 mod sizes;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod versions;
 #[cfg(test)]
 mod world;
