@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use event_bus_core::event::{Data, Event, InvalidEvent, Value, format_time};
 use event_bus_core::key::EventKey;
-use event_bus_core::signature::{Description, Outcome as Verdict, RawRequest, Verified};
+use event_bus_core::signature::{Description, Outcome as Verdict, RawRequest, Rejection, Verified};
 use http::StatusCode;
 use http::request;
 use time::OffsetDateTime;
@@ -42,7 +42,7 @@ impl Inbound {
                 return Ok(Done { answer, outcome: Outcome::Handshake });
             }
         };
-        let description = endpoint
+        let mut description = endpoint
             .verifier
             .describe(&verified, &endpoint.name)
             .map_err(|rejection| refused(endpoint, rejection))?;
@@ -52,10 +52,10 @@ impl Inbound {
         endpoint.check_schema(description.data.as_ref()).map_err(with_key)?;
         let named = source.event_header.as_ref().and_then(|name| head.headers.get(name));
         let named = named.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let happening = (named.or(description.event.clone()), description.action.clone());
+        let (name, action) = (named.or(description.event.take()), description.action.take());
         let event = event(source, description, &verified, head, now)
             .map_err(|invalid| with_key(ReceiveError::InvalidEvent(invalid)))?;
-        let happening = Happening { event: happening.0.as_deref(), action: happening.1.as_deref() };
+        let happening = Happening { event: name.as_deref(), action: action.as_deref() };
         let prepared = self.prepare(endpoint, &event, happening).map_err(with_key)?;
         let deadline = deadline(endpoint, received);
         let stored = self.store(endpoint, prepared, deadline).await.map_err(with_key)?;
@@ -106,7 +106,7 @@ pub(crate) fn success(endpoint: &Endpoint) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::ACCEPTED)
 }
 
-fn refused(endpoint: &Endpoint, rejection: event_bus_core::signature::Rejection) -> ReceiveError {
+fn refused(endpoint: &Endpoint, rejection: Rejection) -> ReceiveError {
     ReceiveError::Refused { rejection, challenge: endpoint.verifier.scheme().challenge() }
 }
 

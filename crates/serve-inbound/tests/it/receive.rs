@@ -263,3 +263,27 @@ async fn a_sender_that_closes_its_side_still_hears_the_answer() {
     stream.read_to_end(&mut answer).await.unwrap();
     assert_eq!(parse(&answer).unwrap().status, 202);
 }
+
+#[tokio::test]
+async fn a_signature_over_the_url_covers_the_one_that_the_sender_knows() {
+    let world = World::start().await;
+    let toml = r#"
+        [inbound]
+        public_url = "https://hooks.example.com/bus/"
+        [[inbound.sources]]
+        name = "hook"
+        provider = "hmac"
+        secrets = [{ env = "SECRET" }]
+        hmac = { header = "X-Sig", prefix = "sha256=", signed = "{url}\n{body}" }
+    "#;
+    let replica = world.serve(toml).await;
+    for (signed, status) in [
+        ("https://hooks.example.com/bus/hooks/hook?a=1", 202),
+        ("https://hooks.example.com/bus/hooks/hook", 401),
+        ("http://inbound.test/hooks/hook?a=1", 401),
+    ] {
+        let signature = sign(format!("{signed}\n{{}}").as_bytes());
+        let response = replica.post("/hooks/hook?a=1", &[("X-Sig", &signature)], b"{}").await;
+        assert_eq!(response.status, status, "{signed} {}", response.text());
+    }
+}
