@@ -4,21 +4,29 @@ use event_bus_doctor::{Options, run};
 use event_bus_runtime::Status;
 use testkit::{CaptureSink, NatsServer, nats_versions};
 
-use super::world::{RETRIES, ROUND_TRIP, World, check_document, entry, ids, red, route};
+use super::world::{
+    RETRIES, ROUND_TRIP, SIGNATURES, World, check_document, entry, ids, red, route,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sound_system_is_green_on_every_server() {
     for version in nats_versions() {
-        let world = World::on(NatsServer::builder().version(&version).start().await).await;
+        let world = World::on(NatsServer::builder().version(version).start().await).await;
         let sink = CaptureSink::start().await;
         let relay = world.relay(&route("orders", &sink.url())).await;
-        let report = world.examine(&relay.config).await;
+        let inbound = world.inbound(true).await;
+        let report = world.examine_all(&inbound.config, &relay.config).await;
         let text = report.to_text(false);
         assert_eq!(red(&report), Vec::<String>::new(), "{version}\n{text}");
-        // Secrets from the environment are the only thing to mend.
-        let warnings = ids(&report, &[Status::Warn]);
-        assert!(warnings.iter().all(|id| id.ends_with("secrets.environment")), "{version}\n{text}");
+        // The tests' secrets stand in the environment, and GitHub lets a person repeat an event after days.
+        for id in ids(&report, &[Status::Warn]) {
+            let known = id.ends_with("secrets.environment") || id.contains("duplicate-window");
+            assert!(known, "{version}\n{text}");
+        }
+        let signatures = ["github", "event-bus-doctor"].map(|name| format!("{SIGNATURES}.{name}"));
         for id in ["bus.readiness.connection", "bus.readiness.relay-outbound", ROUND_TRIP, RETRIES]
+            .into_iter()
+            .chain(signatures.iter().map(String::as_str))
         {
             assert_eq!(entry(&report, id).status, Status::Pass, "{version}\n{text}");
         }
@@ -27,6 +35,7 @@ async fn a_sound_system_is_green_on_every_server() {
             attempts.as_array().unwrap().iter().map(|one| &one["answered"]).collect();
         assert_eq!(answered, [503, 503, 200], "{version}");
         assert_eq!(sink.requests().len(), 0, "{version}: a user's sink got an event of the doctor");
+        inbound.stop().await;
         relay.stop().await;
     }
 }

@@ -16,10 +16,12 @@ async fn a_run_leaves_every_stream_as_it_was() {
     let relay = world.relay(&route("orders", &sink.url())).await;
     world.jetstream.publish("fleet.other", "{}".into()).await.unwrap().await.unwrap();
     let before = world.content().await;
-    let report = world.examine(&relay.config).await;
+    let inbound = world.inbound(true).await;
+    let report = world.examine_all(&inbound.config, &relay.config).await;
     assert_eq!(red(&report), Vec::<String>::new(), "{}", report.to_text(false));
     assert_eq!(world.content().await, before);
     assert_eq!(before[0].0, 1);
+    inbound.stop().await;
     relay.stop().await;
 }
 

@@ -12,6 +12,7 @@ use event_bus_runtime::{
 };
 use relay_outbound::{Environment, Relay, StreamNames};
 use serde::Deserialize;
+use serve_inbound::{Inbound, Parts, Target};
 use testkit::{NatsServer, poll_until};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -30,6 +31,7 @@ pub(crate) const SECRETS: [(&str, &str); 3] = [
 
 /// The proofs, by the ids of their findings.
 pub(crate) const ROUND_TRIP: &str = "bus.round-trip";
+pub(crate) const SIGNATURES: &str = "serve-inbound.signatures-and-duplicates";
 pub(crate) const RETRIES: &str = "relay-outbound.retries-and-dead-letters";
 
 pub(crate) struct World {
@@ -46,8 +48,18 @@ pub(crate) struct RunningRelay {
     tasks: JoinSet<()>,
 }
 
+/// A serve-inbound with a GitHub source.
+pub(crate) struct RunningInbound {
+    pub(crate) config: serve_inbound::Config,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
 #[derive(Deserialize)]
 struct Root {
+    #[serde(default)]
+    inbound: serve_inbound::Config,
+    #[serde(default)]
     outbound: relay_outbound::Config,
 }
 
@@ -62,8 +74,11 @@ pub(crate) fn route(name: &str, url: &str) -> String {
 
 pub(crate) fn outbound(text: &str) -> relay_outbound::Config {
     let text = format!("[outbound]\n{text}");
-    let document = Document::parse("event-bus.toml", &text, &EnvMap::default()).unwrap();
-    document.get::<Root>().unwrap().outbound
+    root(&text).outbound
+}
+
+fn root(text: &str) -> Root {
+    Document::parse("event-bus.toml", text, &EnvMap::default()).unwrap().get().unwrap()
 }
 
 pub(crate) fn secrets() -> SecretResolver {
@@ -117,7 +132,7 @@ impl World {
         let mut tasks = JoinSet::new();
         let (ready, end) = (readiness.clone(), stop.clone());
         tasks.spawn(async move {
-            relay.run(receiver, ready, end).await.unwrap();
+            Box::pin(relay.run(receiver, ready, end)).await.unwrap();
             drop(changes);
         });
         tasks.spawn(event_bus_runtime::admin::serve(
@@ -131,6 +146,56 @@ impl World {
             async || (!readiness.dependencies().is_empty() && readiness.is_ready()).then_some(());
         poll_until(LONG, "the relay to be ready", ready).await;
         RunningRelay { config, metrics, stop, tasks }
+    }
+
+    /// A serve-inbound with one source, with the built-in one if `doctor`.
+    pub(crate) async fn inbound(&self, doctor: bool) -> RunningInbound {
+        let source = "[[inbound.sources]]\nname = \"github\"\nprovider = \"github\"\nsecrets = [{ env = \"GITHUB\" }]\n";
+        let mut config = root(source).inbound;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        config.listen = listener.local_addr().unwrap();
+        let secret = SecretRef::Env("DOCTOR".to_owned());
+        let parts = Parts {
+            bus: self.bus().await,
+            target: Target {
+                stream: "EVENTS".to_owned(),
+                duplicate_window: Duration::from_secs(7200),
+            },
+            clock: Clock::system(),
+            metrics: &Metrics::new(),
+            doctor: doctor.then(|| secrets().resolve(&secret).unwrap()),
+        };
+        let inbound = Inbound::build(&config, &secrets(), parts).unwrap();
+        let stop = CancellationToken::new();
+        let readiness = Readiness::new("serve-inbound");
+        let (end, grace) = (stop.clone(), config.grace);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            serve_inbound::serve(inbound, listener, readiness, end, grace).await.unwrap();
+        });
+        RunningInbound { config, stop, tasks }
+    }
+
+    /// The checks of everything.
+    pub(crate) fn all_checks(
+        &self,
+        inbound: &serve_inbound::Config,
+        relay: &relay_outbound::Config,
+    ) -> Vec<Box<dyn Check>> {
+        let mut checks = self.checks(relay, true);
+        checks.extend(serve_inbound::checks(inbound, Some(&SecretRef::Env("DOCTOR".to_owned()))));
+        checks
+    }
+
+    pub(crate) async fn examine_all(
+        &self,
+        inbound: &serve_inbound::Config,
+        relay: &relay_outbound::Config,
+    ) -> Report {
+        let checks = self.all_checks(inbound, relay);
+        let report = run(Options::default(), checks, self.context().await).await;
+        check_document(&report);
+        report
     }
 
     pub(crate) async fn context(&self) -> CheckContext {
@@ -196,6 +261,15 @@ impl World {
             content.push((stream.cached_info().state.messages, names));
         }
         content
+    }
+}
+
+impl RunningInbound {
+    pub(crate) async fn stop(mut self) {
+        self.stop.cancel();
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.unwrap();
+        }
     }
 }
 

@@ -26,8 +26,11 @@ pub fn checks(config: &Config, names: StreamNames, doctor: bool) -> Vec<Box<dyn 
     let routes = || config.routes.clone();
     vec![
         Box::new(proof::Proof { names: names.clone(), doctor }),
-        Box::new(route_consumers::RouteConsumers { names: names.clone(), routes: routes() }),
-        Box::new(route_states::RouteStates { admin_listen: config.admin_listen }),
+        Box::new(route_consumers::RouteConsumers {
+            names: names.clone(),
+            routes: routes(),
+            admin_listen: config.admin_listen,
+        }),
         Box::new(backlog::Backlog { names: names.clone(), routes: routes() }),
         Box::new(losses::Losses { names: names.clone(), routes: routes() }),
         Box::new(dead_letter_depth::DeadLetterDepth { names: names.clone(), routes: routes() }),

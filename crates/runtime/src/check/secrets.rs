@@ -66,8 +66,9 @@ impl Check for SecretsCheck {
         }
         if !from_environment.is_empty() {
             let message = format!(
-                "{} secrets come from environment variables; files are safer",
-                from_environment.len()
+                "{} of {} secrets come from environment variables; files are safer",
+                from_environment.len(),
+                self.references.len()
             );
             let finding = Finding::warn(self.from_environment, message);
             findings.push(finding.about("environment").with("settings", from_environment));
