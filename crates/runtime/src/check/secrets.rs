@@ -74,8 +74,12 @@ impl Check for SecretsCheck {
             findings.push(finding.about("environment").with("settings", from_environment));
         }
         if findings.is_empty() {
-            let message = format!("all {} secrets can be read from files", self.references.len());
-            findings.push(Finding::pass(message));
+            findings.push(if self.references.is_empty() {
+                Finding::pass("no secret is needed")
+            } else {
+                let count = self.references.len();
+                Finding::pass(format!("every secret can be read from its file ({count})"))
+            });
         }
         findings
     }
