@@ -32,7 +32,7 @@ impl Output {
 
     /// One document, or one of several lines, of JSON.
     pub(crate) fn json(self, value: &impl Serialize) -> Outcome {
-        write_out(&serde_json::to_string(value)?)
+        write_out(&one_line(&serde_json::to_string(value)?))
     }
 
     /// The document as JSON, or the text for a person.
@@ -93,6 +93,21 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
+/// JSON without white space between its parts: an event that is embedded as it came may span many lines.
+fn one_line(json: &str) -> String {
+    let mut line = String::with_capacity(json.len());
+    let (mut in_text, mut escaped) = (false, false);
+    for letter in json.chars() {
+        if !in_text && letter.is_ascii_whitespace() {
+            continue;
+        }
+        in_text ^= letter == '"' && !escaped;
+        escaped = in_text && letter == '\\' && !escaped;
+        line.push(letter);
+    }
+    line
+}
+
 fn write_out(text: &str) -> Outcome {
     let mut out = io::stdout().lock();
     let written = writeln!(out, "{text}").and_then(|()| out.flush());
@@ -110,5 +125,11 @@ mod tests {
     #[test]
     fn text_from_a_stranger_cannot_steer_a_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\r\nc"), "a [2Jb  c");
+    }
+
+    #[test]
+    fn json_that_spans_lines_becomes_one_line_of_the_same_value() {
+        let json = "{\n  \"a b\" : [1,\r\n 2.0],\t\"c\\\"\\\\\" : \" \\n \"\n}";
+        assert_eq!(one_line(json), r#"{"a b":[1,2.0],"c\"\\":" \n "}"#);
     }
 }

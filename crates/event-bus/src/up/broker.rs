@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -39,8 +39,16 @@ pub(super) struct Broker {
 #[derive(Debug)]
 pub(super) struct Running {
     broker: Broker,
-    guard: Child,
+    guard: Guard,
     since: Instant,
+}
+
+/// The process around the broker, and the pipe that keeps it from stopping the broker.
+#[derive(Debug)]
+struct Guard {
+    process: Child,
+    // Taken out of the process, because waiting for that closes it.
+    pipe: Option<ChildStdin>,
 }
 
 impl Broker {
@@ -70,7 +78,7 @@ impl Broker {
         Ok(running)
     }
 
-    fn spawn(&self) -> io::Result<Child> {
+    fn spawn(&self) -> io::Result<Guard> {
         let log = File::options().create(true).append(true).open(self.log_path())?;
         let mut command = Command::new(std::env::current_exe()?);
         command
@@ -83,7 +91,9 @@ impl Broker {
             .stdout(log.try_clone()?)
             .stderr(log)
             .process_group(0);
-        command.spawn()
+        let mut process = command.spawn()?;
+        let pipe = process.stdin.take();
+        Ok(Guard { process, pipe })
     }
 
     fn config(&self) -> String {
@@ -129,7 +139,7 @@ impl Running {
         loop {
             let ended = tokio::select! {
                 () = stop.cancelled() => return self.stop().await,
-                ended = self.guard.wait() => ended?,
+                ended = self.guard.process.wait() => ended?,
             };
             if self.since.elapsed() > SOUND_AFTER {
                 wait = RESTART_AFTER.0;
@@ -147,10 +157,10 @@ impl Running {
 
     /// SIGTERM, then SIGKILL; both are sent by the guard.
     async fn stop(mut self) -> io::Result<()> {
-        drop(self.guard.stdin.take());
-        if timeout(guard::GRACE * 2, self.guard.wait()).await.is_err() {
+        drop(self.guard.pipe.take());
+        if timeout(guard::GRACE * 2, self.guard.process.wait()).await.is_err() {
             tracing::warn!("the broker did not stop in time");
-            self.guard.kill().await?;
+            self.guard.process.kill().await?;
         }
         Ok(())
     }
@@ -158,7 +168,7 @@ impl Running {
     async fn wait_until_ready(&mut self) -> Outcome {
         let deadline = Instant::now() + START_WITHIN;
         while Instant::now() < deadline {
-            if self.guard.try_wait()?.is_some() {
+            if self.guard.process.try_wait()?.is_some() {
                 return Err(self.broken("ended during its start"));
             }
             if greets(self.broker.port).await {
