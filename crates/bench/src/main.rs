@@ -55,6 +55,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    rustls::crypto::ring::default_provider().install_default().ok();
     match Arguments::parse().command {
         Command::FloorInbound { nats, listen } => floor::inbound(&nats, listen).await,
         Command::FloorOutbound { nats, sink } => floor::outbound(&nats, &sink).await,

@@ -1,0 +1,85 @@
+//! The examples are sound, complete, and say the truth about defaults.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::world::{LONG, event_bus};
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+
+async fn check(path: &str) -> Value {
+    let output = event_bus(&["check-config", "--json", "--config", path]).output(LONG).await;
+    assert_eq!(output.code(), Some(0), "{path}\n{}", output.stderr);
+    serde_json::from_str(&output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn every_example_can_be_used() {
+    let mut count = 0;
+    for file in fs::read_dir(EXAMPLES).unwrap() {
+        let path = file.unwrap().path();
+        let checked = check(path.to_str().unwrap()).await;
+        assert!(!checked["sources"].as_array().unwrap().is_empty());
+        assert!(!checked["routes"].as_array().unwrap().is_empty());
+        count += 1;
+    }
+    assert!(count >= 2);
+}
+
+/// Lines such as `# max_bytes = "50GB"` are settings that are not in use.
+#[tokio::test]
+async fn what_the_example_has_commented_out_could_be_used() {
+    let text = fs::read_to_string(format!("{EXAMPLES}/event-bus.toml")).unwrap();
+    let is_setting = |line: &str| {
+        let name = line.split(' ').next().unwrap_or_default();
+        let is_name = name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
+        line.starts_with('[') || (is_name && line[name.len()..].starts_with(" = "))
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("event-bus.toml");
+    // Together these would contradict each other: only one way to log in.
+    let others = ["credentials", "nkey", "token"];
+    let mut used = 0;
+    let lines = text.lines().map(|line| match line.strip_prefix("# ") {
+        Some(setting)
+            if is_setting(setting) && !others.iter().any(|other| setting.starts_with(other)) =>
+        {
+            used += 1;
+            setting
+        }
+        Some(_) | None => line,
+    });
+    let text: Vec<_> = lines.collect();
+    fs::write(&path, text.join("\n")).unwrap();
+    check(path.to_str().unwrap()).await;
+    assert!(used > 15, "{used}");
+}
+
+/// The example names every setting, so that nobody has to look for one elsewhere.
+#[tokio::test]
+async fn the_example_names_every_setting_of_the_schema() {
+    let text = fs::read_to_string(format!("{EXAMPLES}/event-bus.toml")).unwrap();
+    let output = event_bus(&["config-schema"]).output(LONG).await;
+    let schema: Value = serde_json::from_str(&output.stdout).unwrap();
+    let mut names = Vec::new();
+    collect_names(&schema, &mut names);
+    assert!(names.len() > 60, "{}", names.len());
+    let words: Vec<_> =
+        text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').collect();
+    names.retain(|name| !words.contains(&name.as_str()));
+    assert_eq!(names, Vec::<String>::new(), "not in the example");
+}
+
+fn collect_names(schema: &Value, names: &mut Vec<String>) {
+    match schema {
+        Value::Object(members) => {
+            if let Some(Value::Object(properties)) = members.get("properties") {
+                names.extend(properties.keys().cloned());
+            }
+            members.values().for_each(|member| collect_names(member, names));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_names(item, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
