@@ -2,7 +2,8 @@
 //!
 //! The guard starts the broker and reads a pipe that `up` holds open. When the pipe closes, because `up` asked for it
 //! or because it was killed, the broker gets SIGTERM, and SIGKILL if it does not heed it. The guard is in a process
-//! group of its own: an interrupt from the terminal stops the services first.
+//! group of its own: an interrupt from the terminal stops the services first. It heeds no signal but SIGKILL, since
+//! only the pipe says that `up` has gone.
 
 use std::ffi::OsString;
 use std::io;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use clap::Args;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::{Failure, Outcome};
 
@@ -32,6 +34,9 @@ pub(crate) fn guard(arguments: &GuardArguments) -> Outcome {
     let Some((program, rest)) = arguments.command.split_first() else {
         return Err(Failure::usage("a command is missing"));
     };
+    let kinds = [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::terminate()];
+    // A signal that somebody listens to ends no process, and nobody reads these.
+    let _deaf = kinds.map(signal);
     let mut broker = Command::new(program).args(rest).stdin(Stdio::null()).spawn()?;
     let pid = Pid::from_raw(i32::try_from(broker.id())?);
     thread::spawn(move || {

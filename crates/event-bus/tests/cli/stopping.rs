@@ -17,7 +17,7 @@ async fn a_second_signal_ends_a_service_that_still_waits_for_a_request() {
     poll_until(LONG, "the request to be under way", async || {
         let url = world.admin_url("/metrics");
         let answer = testkit::http::try_send("GET", &url, &[], b"").await.ok()?;
-        answer.text().contains("in_flight 1").then_some(())
+        answer.text().contains("in_flight_requests 1").then_some(())
     })
     .await;
     running.terminate();

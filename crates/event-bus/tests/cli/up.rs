@@ -154,8 +154,8 @@ async fn no_broker_outlives_a_process_that_is_killed_or_stopped_at_once() {
     up.wait_until_nothing_is_left().await;
 
     let up = Up::start().await;
-    // A group of its own keeps the broker from an interrupt of the terminal.
-    kill(Pid::from_raw(up.broker().unwrap().as_raw()), Signal::SIGSTOP).unwrap();
+    // Its services cannot end while the broker does not answer.
+    kill(up.broker().unwrap(), Signal::SIGSTOP).unwrap();
     up.running.terminate();
     up.running.wait_for_text("a second signal stops at once", LONG).await;
     up.running.terminate();

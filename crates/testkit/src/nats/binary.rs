@@ -30,7 +30,7 @@ pub fn nats_versions() -> Vec<&'static str> {
 }
 
 /// The binary of `version`; panics with the remedy when it is missing.
-pub(super) fn locate(version: &str) -> PathBuf {
+pub fn locate(version: &str) -> PathBuf {
     find(version).unwrap_or_else(|| panic!("nats-server {version} not found; run ./scripts/setup"))
 }
 

@@ -6,7 +6,7 @@ mod cluster;
 mod probe;
 mod server;
 
-pub use binary::{NEWEST, VERSIONS, nats_versions};
+pub use binary::{NEWEST, VERSIONS, locate, nats_versions};
 pub use builder::NatsServerBuilder;
 pub use cluster::NatsCluster;
 pub use server::NatsServer;
