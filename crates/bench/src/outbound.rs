@@ -95,7 +95,7 @@ async fn fill(
         let (headers, payload) = nats_binding::encode_structured(&event);
         let mut map = async_nats::HeaderMap::new();
         for (name, value) in headers {
-            map.insert(name, value);
+            map.insert(name.as_ref(), value);
         }
         unconfirmed.push(jetstream.publish_with_headers(subject, map, payload).await?);
         if unconfirmed.len() == 500 {

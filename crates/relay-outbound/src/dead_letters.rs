@@ -13,7 +13,7 @@ use event_bus_runtime::bus::{Outgoing, PublishError, Publisher};
 use tokio::time::{Duration, Instant};
 
 use crate::consumers::look_up;
-use crate::store::{StreamNames, with_record};
+use crate::store::{Headers, StreamNames, with_record};
 
 /// How long storing one redriven event may take.
 const REDRIVE_WITHIN: Duration = Duration::from_secs(15);
@@ -157,7 +157,7 @@ impl DeadLetters {
         };
         let outgoing = Outgoing {
             subject: wire::retry_subject(route).into(),
-            headers: entry.headers_for(&retry),
+            headers: &entry.headers_for(&retry),
             payload: entry.payload.clone(),
             dedup_id: &retry.dedup_id(),
             stream: &self.names.retries,
@@ -200,10 +200,10 @@ impl Entry {
         })
     }
 
-    fn headers_for(&self, retry: &Retry) -> HeaderMap {
+    fn headers_for(&self, retry: &Retry) -> Headers {
         let mut headers = with_record(&self.headers, retry.headers());
         if let Some(place) = self.headers.get(header::PAYLOAD) {
-            headers.insert(header::PAYLOAD, place.clone());
+            headers.push((header::PAYLOAD.into(), place.to_string()));
         }
         headers
     }

@@ -133,8 +133,10 @@ impl Expression {
         context.add_variable_from_value("time", text(event.time()));
         context.add_variable_from_value("datacontenttype", text(event.datacontenttype()));
         context.add_variable_from_value("dataschema", text(event.dataschema()));
-        let extensions: std::collections::HashMap<String, String> =
-            event.extensions().map(|(name, value)| (name.to_owned(), value.to_text())).collect();
+        let extensions: std::collections::HashMap<String, String> = event
+            .extensions()
+            .map(|(name, value)| (name.to_owned(), value.to_text().into_owned()))
+            .collect();
         context.add_variable_from_value("extensions", extensions);
         if self.reads_data {
             context.add_variable_from_value("data", data_value(event));

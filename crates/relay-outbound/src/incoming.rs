@@ -4,7 +4,7 @@ use async_nats::HeaderMap;
 use async_nats::jetstream::Message;
 use bytes::Bytes;
 use event_bus_core::event::{DecodeError, Event, nats};
-use event_bus_core::wire::{self, Attempts, InvalidRecord, Origin, Retry, header};
+use event_bus_core::wire::{Attempts, InvalidRecord, Origin, Retry, header};
 use time::OffsetDateTime;
 
 /// Which of a route's two consumers gave a message.
@@ -106,17 +106,4 @@ impl Envelope {
             payload,
         )
     }
-}
-
-/// The headers that are stored again with an event.
-pub(crate) fn travelling(headers: &HeaderMap) -> HeaderMap {
-    let mut kept = HeaderMap::new();
-    for (name, values) in
-        headers.iter().filter(|(name, _)| !wire::is_volatile_header(name.as_ref()))
-    {
-        for value in values {
-            kept.append(name.clone(), value.clone());
-        }
-    }
-    kept
 }

@@ -1,5 +1,6 @@
 //! Stores retries and dead letters on the bus.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use event_bus_runtime::bus::{Outgoing, PublishError, Publisher};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::incoming::{Envelope, travelling};
+use crate::incoming::Envelope;
 
 /// How long one store may take, failover of a replicated stream included.
 const STORE_WITHIN: Duration = Duration::from_secs(15);
@@ -75,8 +76,8 @@ impl Store {
         let mut headers = with_record(&envelope.headers, retry.headers());
         let subject = match retry.not_before {
             Some(time) if self.schedules => {
-                headers.insert("Nats-Schedule", format!("@at {}", format_time(time)));
-                headers.insert("Nats-Schedule-Target", due);
+                headers.push(("Nats-Schedule".into(), format!("@at {}", format_time(time))));
+                headers.push(("Nats-Schedule-Target".into(), due));
                 wire::later_subject(&retry.route, &Uuid::new_v4().to_string())
             }
             Some(_) | None => due,
@@ -102,24 +103,29 @@ impl Store {
         &self,
         stream: &str,
         subject: String,
-        mut headers: HeaderMap,
+        mut headers: Headers,
         envelope: &Envelope,
         dedup_id: &str,
     ) -> Result<(), StoreError> {
         if envelope.payload_at_origin {
-            headers.insert(header::PAYLOAD, header::PAYLOAD_AT_ORIGIN);
+            headers.push(at_origin());
         }
-        let publish = |headers: HeaderMap, payload: Bytes| {
-            let outgoing =
-                Outgoing { subject: subject.clone().into(), headers, payload, dedup_id, stream };
-            self.publisher.publish(outgoing, Instant::now() + STORE_WITHIN)
+        let outgoing = Outgoing {
+            subject: subject.into(),
+            headers: &headers,
+            payload: envelope.payload.clone(),
+            dedup_id,
+            stream,
         };
-        match publish(headers.clone(), envelope.payload.clone()).await {
+        match self.publisher.publish(outgoing.clone(), Instant::now() + STORE_WITHIN).await {
             Err(PublishError::TooLarge { .. }) if !envelope.payload.is_empty() => {
                 // Published by somebody else, right below the server's limit. The record goes without the payload,
                 // which stays where the event came from.
-                headers.insert(header::PAYLOAD, header::PAYLOAD_AT_ORIGIN);
-                publish(headers, Bytes::new()).await.map_err(StoreError::Publish)?;
+                let mut headers = headers.clone();
+                headers.push(at_origin());
+                let outgoing = Outgoing { headers: &headers, payload: Bytes::new(), ..outgoing };
+                let stored = self.publisher.publish(outgoing, Instant::now() + STORE_WITHIN).await;
+                stored.map_err(StoreError::Publish)?;
             }
             result => {
                 result.map_err(StoreError::Publish)?;
@@ -129,11 +135,23 @@ impl Store {
     }
 }
 
-/// The event's own headers and those of a record.
-pub(crate) fn with_record(event: &HeaderMap, record: Vec<(&'static str, String)>) -> HeaderMap {
-    let mut headers = travelling(event);
-    for (name, value) in record {
-        headers.insert(name, value);
+/// The headers of a message that is to be stored.
+pub(crate) type Headers = Vec<(Cow<'static, str>, String)>;
+
+/// The event's own headers and those of a record. Headers of the server and of an older record stay behind.
+pub(crate) fn with_record(event: &HeaderMap, record: Vec<(&'static str, String)>) -> Headers {
+    let mut headers = Headers::with_capacity(event.len() + record.len() + 2);
+    for (name, values) in event.iter().filter(|(name, _)| !wire::is_volatile_header(name.as_ref()))
+    {
+        let name: &str = name.as_ref();
+        headers.extend(
+            values.iter().map(|value| (Cow::Owned(name.to_owned()), value.as_str().to_owned())),
+        );
     }
+    headers.extend(record.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)));
     headers
+}
+
+fn at_origin() -> (Cow<'static, str>, String) {
+    (Cow::Borrowed(header::PAYLOAD), header::PAYLOAD_AT_ORIGIN.to_owned())
 }

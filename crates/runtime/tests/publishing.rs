@@ -4,13 +4,13 @@
 
 use std::time::Duration;
 
-use async_nats::HeaderMap;
 use async_nats::jetstream::stream::Config;
 use event_bus_runtime::bus::{
     Bus, BusConfig, Outgoing, PubAck, PublishError, Publisher, StreamRole, provision,
 };
 use event_bus_runtime::{EnvMap, SecretResolver, SecretsConfig};
 use futures_util::future::join_all;
+use std::borrow::Cow;
 use testkit::nats::NatsCluster;
 use testkit::{NatsServer, nats_versions, poll_until};
 use tokio::time::Instant;
@@ -53,10 +53,10 @@ impl Fixture {
         payload: &[u8],
         within: Duration,
     ) -> Result<PubAck, PublishError> {
-        let mut headers = HeaderMap::new();
-        headers.insert("ce-id", dedup_id);
+        let headers = [(Cow::Borrowed("ce-id"), dedup_id.to_owned())];
         let payload = payload.to_vec().into();
-        let message = Outgoing { subject: subject.into(), headers, payload, dedup_id, stream };
+        let message =
+            Outgoing { subject: subject.into(), headers: &headers, payload, dedup_id, stream };
         self.publisher.publish(message, Instant::now() + within).await
     }
 

@@ -1,6 +1,7 @@
 //! From an event to its confirmation by the stream.
 
-use async_nats::HeaderMap;
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use event_bus_core::event::{Data, Event, nats};
 use event_bus_core::key::EventKey;
@@ -28,7 +29,7 @@ pub(crate) struct Prepared {
     pub(crate) key: EventKey,
     subject: String,
     dedup_id: String,
-    headers: HeaderMap,
+    headers: Vec<(Cow<'static, str>, String)>,
     payload: Bytes,
 }
 
@@ -65,13 +66,9 @@ impl Inbound {
             let limit = raw_limit(event.data(), largest.saturating_sub(overhead));
             return Err(ReceiveError::BodyTooLarge { limit });
         }
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.insert(name, value);
-        }
         let key = EventKey::of(event);
         let dedup_id = key.dedup_id(&endpoint.name);
-        Ok(Prepared { key, subject, dedup_id, headers: map, payload })
+        Ok(Prepared { key, subject, dedup_id, headers, payload })
     }
 
     /// Stores an event, or finds that it is stored. Returns after the stream has confirmed it, at the latest by `deadline`.
@@ -89,12 +86,12 @@ impl Inbound {
         }
         let message = Outgoing {
             subject: subject.as_str().into(),
-            headers,
+            headers: &headers,
             payload,
             dedup_id: &dedup_id,
             stream: &target.stream,
         };
-        let span = tracing::info_span!(
+        let span = tracing::debug_span!(
             "publish",
             source = endpoint.name,
             event.id = key.id,
@@ -129,7 +126,7 @@ fn not_stored(error: PublishError) -> ReceiveError {
     }
 }
 
-fn header_size(headers: &[(String, String)]) -> usize {
+fn header_size(headers: &[(Cow<'static, str>, String)]) -> usize {
     let lines: usize = headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
     HEADER_FRAME + lines
 }

@@ -22,8 +22,12 @@ pub(crate) struct Seen {
 impl Seen {
     /// Remembers ids no longer than the stream does.
     pub(crate) fn new(bus: &Bus, duplicate_window: Duration) -> Self {
-        let sequences =
-            Cache::builder().max_capacity(MAX_IDS).time_to_live(duplicate_window).build();
+        let sequences = Cache::builder()
+            .max_capacity(MAX_IDS)
+            // With room to spare it is seldom laid out anew.
+            .initial_capacity(usize::try_from(2 * MAX_IDS).unwrap_or_default())
+            .time_to_live(duplicate_window)
+            .build();
         Self { sequences, connection: Mutex::new(bus.connection()) }
     }
 

@@ -1,5 +1,7 @@
 //! The rules for context attributes: CloudEvents v1.0.2, section "Type System" and "Context Attributes".
 
+use std::borrow::Cow;
+
 use fluent_uri::{Uri, UriRef};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -31,11 +33,11 @@ pub enum Value {
 
 impl Value {
     /// The canonical text form, as it is written into headers.
-    pub fn to_text(&self) -> String {
+    pub fn to_text(&self) -> Cow<'_, str> {
         match self {
-            Self::Boolean(value) => value.to_string(),
-            Self::Integer(value) => value.to_string(),
-            Self::String(value) => value.clone(),
+            Self::Boolean(value) => Cow::Owned(value.to_string()),
+            Self::Integer(value) => Cow::Owned(value.to_string()),
+            Self::String(value) => Cow::Borrowed(value),
         }
     }
 }

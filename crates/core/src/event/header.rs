@@ -1,5 +1,7 @@
 //! Header values of binary mode: percent-encoding by the HTTP protocol binding, section 3.1.3.2.
 
+use std::borrow::Cow;
+
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, utf8_percent_encode};
 
 /// Space, the double quote, the percent sign, and everything outside U+0021 to U+007E.
@@ -11,8 +13,8 @@ const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%');
 pub struct InvalidUtf8;
 
 /// Encodes an attribute for a header; the result is printable ASCII.
-pub fn encode(value: &str) -> String {
-    utf8_percent_encode(value, ESCAPED).to_string()
+pub fn encode(value: &str) -> Cow<'_, str> {
+    utf8_percent_encode(value, ESCAPED).into()
 }
 
 /// Decodes a header: undoes a quoted string first, then exactly one round of percent-encoding.

@@ -18,8 +18,10 @@ pub struct Record {
 
 /// Encodes in binary mode.
 pub fn encode_binary(event: &Event) -> Record {
-    let mut headers: Vec<_> =
-        event.text_attributes().map(|(name, value)| (format!("ce_{name}"), value)).collect();
+    let mut headers: Vec<_> = event
+        .text_attributes()
+        .map(|(name, value)| (format!("ce_{name}"), value.into_owned()))
+        .collect();
     if let Some(media_type) = event.datacontenttype() {
         headers.push(("content-type".to_owned(), media_type.to_owned()));
     }
@@ -72,5 +74,5 @@ pub fn decode<'a>(
 }
 
 fn partition_key(event: &Event) -> Option<String> {
-    event.extension("partitionkey").map(super::Value::to_text)
+    Some(event.extension("partitionkey")?.to_text().into_owned())
 }

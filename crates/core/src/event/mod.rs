@@ -15,6 +15,7 @@ mod structured;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -143,7 +144,7 @@ impl Event {
     }
 
     /// All attributes but `datacontenttype`, in their canonical text form: what binary modes write into headers.
-    pub fn text_attributes(&self) -> impl Iterator<Item = (&str, String)> {
+    pub fn text_attributes(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
         let attributes = &self.attributes;
         let required = [
             ("specversion", Some("1.0")),
@@ -156,7 +157,7 @@ impl Event {
         ];
         required
             .into_iter()
-            .filter_map(|(name, value)| Some((name, value?.to_owned())))
+            .filter_map(|(name, value)| Some((name, Cow::Borrowed(value?))))
             .chain(self.extensions().map(|(name, value)| (name, value.to_text())))
     }
 }

@@ -1,17 +1,19 @@
 //! The NATS protocol binding: structured mode as v1.0.2 defines it, binary mode as its successor does.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::structured::DecodeError;
 use super::{Data, Event, InvalidEvent, STRUCTURED_MEDIA_TYPE, header};
 
 /// The headers and the payload of a message.
-pub type Message = (Vec<(String, String)>, Bytes);
+pub type Message = (Vec<(Cow<'static, str>, String)>, Bytes);
 
 /// Encodes in structured mode; the attributes stand in `ce-` headers as well, for filtering without parsing.
 pub fn encode_structured(event: &Event) -> Message {
     let mut headers = attribute_headers(event);
-    headers.push(("Content-Type".to_owned(), STRUCTURED_MEDIA_TYPE.to_owned()));
+    headers.push((Cow::Borrowed("Content-Type"), STRUCTURED_MEDIA_TYPE.to_owned()));
     (headers, event.to_structured())
 }
 
@@ -19,7 +21,8 @@ pub fn encode_structured(event: &Event) -> Message {
 pub fn encode_binary(event: &Event) -> Message {
     let mut headers = attribute_headers(event);
     if let Some(media_type) = event.datacontenttype() {
-        headers.push(("ce-datacontenttype".to_owned(), header::encode(media_type)));
+        headers
+            .push((Cow::Borrowed("ce-datacontenttype"), header::encode(media_type).into_owned()));
     }
     (headers, event.data().map(Data::to_bytes).unwrap_or_default())
 }
@@ -61,9 +64,25 @@ pub fn decode<'a>(
     Ok(builder.build_decoded()?)
 }
 
-fn attribute_headers(event: &Event) -> Vec<(String, String)> {
-    event
-        .text_attributes()
-        .map(|(name, value)| (format!("ce-{name}"), header::encode(&value)))
-        .collect()
+fn attribute_headers(event: &Event) -> Vec<(Cow<'static, str>, String)> {
+    let mut headers = Vec::with_capacity(12);
+    for (name, value) in event.text_attributes() {
+        headers.push((header_name(name), header::encode(&value).into_owned()));
+    }
+    headers
+}
+
+/// The names that nearly every event has need not be made anew.
+fn header_name(attribute: &str) -> Cow<'static, str> {
+    Cow::Borrowed(match attribute {
+        "specversion" => "ce-specversion",
+        "id" => "ce-id",
+        "source" => "ce-source",
+        "type" => "ce-type",
+        "subject" => "ce-subject",
+        "time" => "ce-time",
+        "recordedtime" => "ce-recordedtime",
+        "traceparent" => "ce-traceparent",
+        other => return Cow::Owned(format!("ce-{other}")),
+    })
 }

@@ -1,6 +1,5 @@
 //! The doctor's own events.
 
-use async_nats::HeaderMap;
 use bytes::Bytes;
 use event_bus_core::event::{Data, Event, nats};
 use event_bus_core::wire;
@@ -13,14 +12,10 @@ pub(super) async fn publish(
     context: &CheckContext,
     purpose: &str,
 ) -> Result<(PubAck, Bytes), PublishError> {
-    let (attributes, payload) = nats::encode_structured(&event(context, purpose));
-    let mut headers = HeaderMap::new();
-    for (name, value) in attributes {
-        headers.insert(name, value);
-    }
+    let (headers, payload) = nats::encode_structured(&event(context, purpose));
     let outgoing = Outgoing {
         subject: context.subject(purpose).into(),
-        headers,
+        headers: &headers,
         payload: payload.clone(),
         dedup_id: &format!("doctor:{}:{purpose}", context.run_id),
         stream: context.streams.name(StreamRole::Events),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_nats::{HeaderMap, jetstream};
+use async_nats::jetstream;
 use event_bus_core::event::{Event, nats};
 use event_bus_doctor::{Admin, DoctorConfig, Entry, Options, Report, bus_checks, run};
 use event_bus_runtime::config::Document;
@@ -240,11 +240,8 @@ impl World {
     /// Stores an event for a route.
     pub(crate) async fn publish(&self, route: &str, id: &str) {
         let event = Event::builder(id, "/test", "com.example.made").build().unwrap();
-        let (attributes, payload) = nats::encode_structured(&event);
-        let mut headers = HeaderMap::new();
-        for (name, value) in attributes {
-            headers.insert(name, value);
-        }
+        let (headers, payload) = nats::encode_structured(&event);
+        let headers = event_bus_runtime::bus::header_map(&headers);
         let subject = format!("fleet.{route}.made");
         let sent = self.jetstream.publish_with_headers(subject, headers, payload);
         sent.await.unwrap().await.unwrap();

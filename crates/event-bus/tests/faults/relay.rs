@@ -24,7 +24,7 @@ async fn publish(jetstream: &async_nats::jetstream::Context, id: &str) {
     let (headers, payload) = nats::encode_structured(&event);
     let mut map = async_nats::HeaderMap::new();
     for (name, value) in headers {
-        map.insert(name, value);
+        map.insert(name.as_ref(), value);
     }
     map.insert("Nats-Msg-Id", id);
     loop {

@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use async_nats::HeaderMap;
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -118,14 +117,10 @@ impl Proof {
         reply: &str,
         deadline: Instant,
     ) -> Result<(), Finding> {
-        let (attributes, payload) = nats::encode_structured(&event(id, reply));
-        let mut headers = HeaderMap::new();
-        for (name, value) in attributes {
-            headers.insert(name, value);
-        }
+        let (headers, payload) = nats::encode_structured(&event(id, reply));
         let outgoing = Outgoing {
             subject: context.subject("outbound").into(),
-            headers,
+            headers: &headers,
             payload,
             dedup_id: &format!("doctor:{id}"),
             stream: &self.names.events,

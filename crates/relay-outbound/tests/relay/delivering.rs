@@ -15,7 +15,7 @@ async fn a_structured_body_is_byte_identical_to_the_message_on_the_stream() {
     let sink = CaptureSink::start().await;
     let relay = world.relay(&route("hooks", "fleet.>", &sink.url(), "")).await;
     let spaced = b" {\"specversion\" : \"1.0\", \"id\":\"x\\u0031\",\"source\":\"/s\",\"type\":\"t\",\"data\":{ \"a\" : 1.00 } }\n";
-    let headers = vec![("Content-Type".to_owned(), "application/cloudevents+json".to_owned())];
+    let headers = vec![("Content-Type".into(), "application/cloudevents+json".to_owned())];
     world.publish_raw("fleet.a", headers, bytes::Bytes::from_static(spaced)).await;
     let requests = sink.wait_for(1, LONG).await;
     assert_eq!(requests[0].body, &spaced[..]);

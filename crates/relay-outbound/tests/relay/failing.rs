@@ -132,7 +132,7 @@ async fn what_is_no_event_is_kept_with_its_reason_and_harms_nobody() {
     let world = World::start().await;
     let sink = CaptureSink::start().await;
     let relay = world.relay(&route("hooks", "fleet.>", &sink.url(), "")).await;
-    let structured = vec![("Content-Type".to_owned(), "application/cloudevents+json".to_owned())];
+    let structured = vec![("Content-Type".into(), "application/cloudevents+json".to_owned())];
     for payload in [&b"not json"[..], b"{\"specversion\":\"1.0\"}", b"\xff\xfe", b""] {
         world.publish_raw("fleet.a", structured.clone(), Bytes::from_static(payload)).await;
         world.publish_raw("fleet.b", Vec::new(), Bytes::from_static(payload)).await;
@@ -155,7 +155,7 @@ async fn an_event_at_the_servers_limit_is_retried_and_reaches_the_dead_letters()
     let sink = CaptureSink::scripted(Script::always(500)).await;
     let relay = world.relay(&route("hooks", "fleet.>", &sink.url(), "")).await;
     let limit = world.nats.connect().await.server_info().max_payload;
-    let headers = vec![("Content-Type".to_owned(), "application/cloudevents+json".to_owned())];
+    let headers = vec![("Content-Type".into(), "application/cloudevents+json".to_owned())];
     let start =
         "{\"specversion\":\"1.0\",\"id\":\"big\",\"source\":\"/s\",\"type\":\"t\",\"data\":\"";
     let filler = "x".repeat(limit - start.len() - 2 - 200);

@@ -1,11 +1,12 @@
 //! A broker, a relay in this process, and capture sinks.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use async_nats::jetstream;
 use bytes::Bytes;
 use event_bus_core::event::{Data, Event, nats};
-use event_bus_runtime::bus::{BusConfig, StreamConfig};
+use event_bus_runtime::bus::{BusConfig, StreamConfig, header_map};
 use event_bus_runtime::config::Document;
 use event_bus_runtime::{Bus, Clock, EnvMap, Metrics, Readiness, SecretResolver, SecretsConfig};
 use relay_outbound::{Config, Environment, Relay, RunError};
@@ -113,13 +114,10 @@ impl World {
     pub(crate) async fn publish_raw(
         &self,
         subject: &str,
-        headers: Vec<(String, String)>,
+        headers: Vec<(Cow<'static, str>, String)>,
         payload: Bytes,
     ) -> u64 {
-        let mut map = async_nats::HeaderMap::new();
-        for (name, value) in headers {
-            map.insert(name, value);
-        }
+        let map = header_map(&headers);
         // The relay makes the stream; until then nobody takes the message.
         let ack = poll_until(LONG, "the stream of events to take a message", async || {
             let sent = self.jetstream.publish_with_headers(

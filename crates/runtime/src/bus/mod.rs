@@ -30,7 +30,7 @@ pub use compare::Violation;
 pub use config::{BusConfig, InvalidServerUrl, ServerUrls, TlsConfig};
 pub use connect::BusError;
 pub use provision::{Inspected, ProvisionError, Provisioned, inspect, provision};
-pub use publish::{Outgoing, PubAck, PublishError, Publisher};
+pub use publish::{Outgoing, PubAck, PublishError, Publisher, header_map};
 pub use streams::{StreamConfig, StreamRole, StreamsConfig};
 pub use supervise::{keep_provisioned, supervise};
 pub use version::Version;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_nats::client::{Request, RequestErrorKind};
 use async_nats::header::{NATS_EXPECTED_STREAM, NATS_MESSAGE_ID};
 use async_nats::jetstream::ErrorCode;
-use async_nats::{HeaderMap, Subject};
+use async_nats::{HeaderMap, HeaderName, Subject};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
 use serde::Deserialize;
@@ -29,7 +29,7 @@ pub struct Outgoing<'a> {
     /// Where to.
     pub subject: Subject,
     /// Headers; `Nats-Msg-Id` and `Nats-Expected-Stream` are set by the publisher.
-    pub headers: HeaderMap,
+    pub headers: &'a [(Cow<'static, str>, String)],
     /// Body.
     pub payload: Bytes,
     /// The stream stores one message of this id within its duplicate window.
@@ -78,6 +78,19 @@ pub enum PublishError {
     },
 }
 
+/// The same headers as the client library has them. A name with a value that is there already gets both.
+pub fn header_map(headers: &[(Cow<'static, str>, String)]) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        match name {
+            // Names that are known beforehand stand once; this spares looking for them.
+            Cow::Borrowed(name) => map.insert(HeaderName::from_static(name), value.as_str()),
+            Cow::Owned(name) => map.append(name.as_str(), value.as_str()),
+        }
+    }
+    map
+}
+
 /// Publishes messages and waits for their confirmation. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Publisher {
@@ -96,9 +109,7 @@ impl Publisher {
         message: Outgoing<'_>,
         deadline: Instant,
     ) -> Result<PubAck, PublishError> {
-        let Outgoing { subject, mut headers, payload, dedup_id, stream } = message;
-        headers.insert(NATS_MESSAGE_ID, dedup_id);
-        headers.insert(NATS_EXPECTED_STREAM, stream);
+        let Outgoing { subject, headers, payload, dedup_id, stream } = message;
         let mut pauses = None;
         let mut cause = None;
         loop {
@@ -106,7 +117,10 @@ impl Publisher {
                 let cause = cause.unwrap_or(Unconfirmed::Disconnected);
                 return Err(PublishError::Unavailable(Some(cause.into())));
             }
-            let request = Request::new().payload(payload.clone()).headers(headers.clone());
+            let mut map = header_map(headers);
+            map.insert(NATS_MESSAGE_ID, dedup_id);
+            map.insert(NATS_EXPECTED_STREAM, stream);
+            let request = Request::new().payload(payload.clone()).headers(map);
             match self.send(subject.clone(), request.timeout(None), deadline).await {
                 Ok(ack) => return Ok(ack),
                 Err(Failure::TooLargeForStream) => return Err(self.too_large(stream).await),
