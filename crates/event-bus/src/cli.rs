@@ -109,7 +109,7 @@ impl Cli {
             Command::RelayOutbound => service::run(context.source, Mode::Outbound).await,
             Command::Doctor(arguments) => doctor::run(arguments, &context).await,
             Command::Publish(arguments) => publish::run(arguments, &context).await,
-            Command::Listen(arguments) => listen::run(arguments, &context).await,
+            Command::Listen(arguments) => Box::pin(listen::run(arguments, &context)).await,
             Command::Trigger(arguments) => trigger::run(arguments, &context).await,
             Command::Routes(arguments) => routes::run(arguments, &context).await,
             Command::DeadLetters(arguments) => dead_letters::run(arguments, &context).await,

@@ -129,3 +129,21 @@ async fn a_reader_that_goes_away_ends_a_command_quietly() {
     assert_eq!(output.stdout.lines().count(), 1);
     world.stop(service).await;
 }
+
+#[tokio::test]
+async fn a_tail_goes_on_when_the_broker_was_restarted() {
+    let world = World::start("").await;
+    let service = world.serve_inbound().await;
+    let tail = world.event_bus(&["listen", "--limit", "2", "--json"]).spawn();
+    tail.wait_for_text("listening to", LONG).await;
+    let publish = ["publish", "--type", "com.example.x", "--timeout", "30s", "--id"];
+    world.json(&[&publish[..], &["before"]].concat()).await;
+    tail.wait_for_text("before", LONG).await;
+    world.nats.restart().await;
+    world.json(&[&publish[..], &["after"]].concat()).await;
+    let output = tail.output(LONG).await;
+    let ids: Vec<_> =
+        json_lines(&output.stdout).iter().map(|line| line["event"]["id"].clone()).collect();
+    assert_eq!(ids, ["before", "after"], "{}", output.stderr);
+    world.stop(service).await;
+}

@@ -1,4 +1,5 @@
 //! The binary as a user runs it, against real brokers.
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 mod configuration;
 mod dead_letters;
@@ -9,4 +10,5 @@ mod reload;
 mod stopping;
 mod trigger;
 mod up;
+mod versions;
 mod world;

@@ -57,11 +57,10 @@ async fn a_wrong_file_changes_nothing() {
     let good = std::fs::read_to_string(world.config()).unwrap();
     let without_secret = good.replace("/github\"", "/gone\"");
     let without_section = "[bus]\n".to_owned();
-    let mut refused = 0;
-    for wrong in ["not toml at all [", &without_secret, &without_section] {
+    let wrong_files = ["not toml at all [", &without_secret, &without_section];
+    for (refused, wrong) in (1..).zip(wrong_files) {
         std::fs::write(world.config(), wrong).unwrap();
         inbound.signal(Signal::SIGHUP);
-        refused += 1;
         poll_until(LONG, "the refusal", async || {
             let text = "the new configuration is not used";
             (inbound.stderr().matches(text).count() == refused).then_some(())

@@ -59,9 +59,14 @@ pub(crate) struct World {
 impl World {
     /// A broker, and a configuration with every kind of source and these routes.
     pub(crate) async fn start(routes: &str) -> Self {
+        Self::on(NatsServer::start().await, routes)
+    }
+
+    /// The same on this broker.
+    pub(crate) fn on(nats: NatsServer, routes: &str) -> Self {
         let address = || SocketAddr::from(([127, 0, 0, 1], free_port()));
         let world = Self {
-            nats: NatsServer::start().await,
+            nats,
             folder: tempfile::tempdir().unwrap(),
             inbound: address(),
             admin: address(),
@@ -92,7 +97,10 @@ impl World {
             self.nats.url(),
             self.secret("doctor"),
         );
-        fs::write(self.config(), text).unwrap();
+        // Whole at any moment: a command may be reading it.
+        let new = self.folder.path().join("new.toml");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, self.config()).unwrap();
     }
 
     /// One `[[inbound.sources]]`; `open` has no secret.

@@ -2,16 +2,15 @@
 
 mod change;
 mod show;
+mod summary;
 
 use std::ops::ControlFlow;
 
 use clap::{Args, Subcommand};
 use event_bus_core::delivery::DeadLetterReason;
-use event_bus_core::event::format_time;
-use event_bus_core::wire::DeadLetter;
 use relay_outbound::dead_letters::{DeadLetterError, DeadLetters, Entry, Selection};
-use serde::Serialize;
 
+use self::summary::Summary;
 use super::bus;
 use crate::cli::Context;
 use crate::failure::{Failure, Outcome};
@@ -72,25 +71,6 @@ struct Which {
     /// All of this route
     #[arg(long)]
     route: Option<String>,
-}
-
-/// One dead letter, without its event.
-#[derive(Debug, Serialize)]
-struct Summary {
-    number: u64,
-    route: String,
-    reason: &'static str,
-    status: Option<u16>,
-    detail: String,
-    attempts: u32,
-    first_attempt: Option<String>,
-    last_attempt: Option<String>,
-    recorded: String,
-    origin_subject: String,
-    origin_stream: String,
-    origin_seq: u64,
-    event_id: Option<String>,
-    event_type: Option<String>,
 }
 
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Outcome {
@@ -168,30 +148,6 @@ async fn select(
 impl Which {
     fn selection(self) -> Selection {
         Selection { route: self.route, reason: None, sequence: self.number }
-    }
-}
-
-impl Summary {
-    fn of(entry: &Entry) -> Self {
-        let DeadLetter { route, origin, attempts, reason, status, detail, recorded } =
-            &entry.letter;
-        let header = |name| entry.headers.get(name).map(|value| value.as_str().to_owned());
-        Self {
-            number: entry.sequence,
-            route: route.clone(),
-            reason: reason.as_str(),
-            status: *status,
-            detail: detail.clone(),
-            attempts: attempts.made,
-            first_attempt: attempts.first.map(format_time),
-            last_attempt: attempts.last.map(format_time),
-            recorded: format_time(*recorded),
-            origin_subject: origin.subject.clone(),
-            origin_stream: origin.stream.clone(),
-            origin_seq: origin.sequence,
-            event_id: header("ce-id"),
-            event_type: header("ce-type"),
-        }
     }
 }
 

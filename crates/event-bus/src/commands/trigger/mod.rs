@@ -5,10 +5,10 @@
 
 mod request;
 mod samples;
+mod send;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
@@ -26,12 +26,6 @@ use crate::cli::Context;
 use crate::config::RootConfig;
 use crate::failure::{Failure, Outcome};
 use crate::output::printable;
-
-/// How long an answer may take; longer than any publish deadline.
-const TIMEOUT: Duration = Duration::from_secs(20);
-
-/// An answer is short.
-const MAX_ANSWER: usize = 64 * 1024;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -99,10 +93,10 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Outcome {
     };
     let signed = unsigned.sign(arguments.tamper)?;
     let url = target(&arguments, &config, &path, &signed)?;
-    let client = client()?;
+    let client = send::client()?;
     let mut all_well = true;
     for _ in 0..arguments.repeat {
-        let (status, answer) = send(&client, &url, &signed).await?;
+        let (status, answer) = send::send(&client, &url, &signed).await?;
         all_well &= (200..300).contains(&status);
         let answered = Answered { source: &source.name, event, id: &id, status, answer };
         context.output.either(&answered, || text(&answered))?;
@@ -173,41 +167,6 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
-}
-
-fn client() -> Result<reqwest::Client, Failure> {
-    let client = reqwest::Client::builder()
-        .user_agent(concat!("event-bus/", env!("CARGO_PKG_VERSION")))
-        .timeout(TIMEOUT)
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()?;
-    Ok(client)
-}
-
-async fn send(
-    client: &reqwest::Client,
-    url: &Url,
-    signed: &Signed,
-) -> Result<(u16, Value), Failure> {
-    let request =
-        client.post(url.clone()).headers(signed.headers.clone()).body(signed.body.clone());
-    let mut response = request.send().await.map_err(|error| {
-        // The query may hold a token.
-        let at = &url[..url::Position::AfterPath];
-        let reason = event_bus_core::Chain(&error.without_url()).to_string();
-        Failure::failed(format!("{at} does not answer: {reason}; does serve-inbound run there?"))
-    })?;
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_ANSWER {
-            break;
-        }
-    }
-    let text = || Value::String(String::from_utf8_lossy(&body).into_owned());
-    let answer = serde_json::from_slice(&body).unwrap_or_else(|_| text());
-    Ok((response.status().as_u16(), answer))
 }
 
 fn text(answered: &Answered<'_>) -> String {

@@ -3,24 +3,24 @@
 //! It reads through an ephemeral consumer, which takes nothing from any route and leaves nothing behind. Within one run
 //! it shows every event once and in order, also across a restart of the broker.
 
-use std::pin::pin;
+mod tail;
+
 use std::time::Duration;
 
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::consumer::pull::OrderedConfig;
 use clap::Args;
 use event_bus_core::event::{Event, format_time, nats, parse_time};
 use event_bus_core::subject::Pattern;
 use event_bus_runtime::bus::StreamRole;
 use event_bus_runtime::config::duration;
 use event_bus_runtime::{Clock, shutdown};
-use futures_util::StreamExt as _;
 use relay_outbound::filter::{Filter, Verdict};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
+use self::tail::Tail;
 use super::bus;
 use crate::cli::Context;
 use crate::failure::{Failure, Outcome};
@@ -78,21 +78,12 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Outcome {
     let bus = bus::connect(context, &config).await?;
     let stop = shutdown::signals();
     let name = config.bus.streams.name(StreamRole::Events);
-    let stream = bus.jetstream().get_stream(name).await?;
-    let consumer = stream
-        .create_consumer(OrderedConfig {
-            description: Some("event-bus listen".to_owned()),
-            filter_subject: arguments.subject.clone(),
-            deliver_policy: Since::policy(arguments.since, Clock::system().now()),
-            ..OrderedConfig::default()
-        })
-        .await?;
-    let messages = consumer.messages().await?;
+    let from = Since::policy(arguments.since, Clock::system().now());
+    let mut tail = Tail::open(bus, name, &arguments.subject, from).await?;
     note(format!("listening to {} on {name}", arguments.subject));
-    let mut messages = pin!(messages);
     let mut left = arguments.limit.unwrap_or(u64::MAX);
     while left > 0 {
-        let Some(Some(message)) = stop.run_until_cancelled(messages.next()).await else { break };
+        let Some(message) = stop.run_until_cancelled(tail.next()).await else { break };
         if show(&message?, &filter, arguments.data, context.output)? {
             left -= 1;
         }
