@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
     /// CloudEvents extension attribute; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_extension)]
     extension: Vec<(String, String)>,
-    /// Subject on the bus; by default fleet.publish.<type without com.<vendor>.>
+    /// Subject on the bus; by default fleet.publish. and the type without com and vendor
     #[arg(long, value_name = "SUBJECT")]
     nats_subject: Option<String>,
     /// How long to try
