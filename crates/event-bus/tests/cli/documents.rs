@@ -83,3 +83,25 @@ fn collect_names(schema: &Value, names: &mut Vec<String>) {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
+
+/// An editor that knows the schema says about a file what the program says.
+#[tokio::test]
+async fn the_schema_accepts_the_examples_and_refuses_a_misspelt_key() {
+    let output = event_bus(&["config-schema"]).output(LONG).await;
+    let schema: Value = serde_json::from_str(&output.stdout).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let problems = |text: &str| {
+        let document = serde_json::to_value(toml::from_str::<toml::Table>(text).unwrap()).unwrap();
+        let problems = validator.iter_errors(&document);
+        problems.map(|error| format!("{}: {error}", error.instance_path())).collect::<Vec<_>>()
+    };
+    for file in fs::read_dir(EXAMPLES).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        assert_eq!(problems(&text), Vec::<String>::new());
+        for (right, wrong) in
+            [("provider =", "provder ="), ("sink.webhook", "sink.webhok"), ("\"github\"", "7")]
+        {
+            assert_ne!(problems(&text.replace(right, wrong)), Vec::<String>::new(), "{wrong}");
+        }
+    }
+}
