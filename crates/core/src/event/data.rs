@@ -24,12 +24,22 @@ impl Data {
     /// `text/plain`, because it is not JSON. Everything else, a byte order mark included, stays binary.
     /// An empty body is no data.
     pub fn from_body(content_type: Option<&str>, body: Bytes) -> (Option<Self>, Option<String>) {
+        Self::from_scanned_body(content_type, body, None)
+    }
+
+    /// The same for a body of which it may be known already whether it is strict JSON.
+    pub(crate) fn from_scanned_body(
+        content_type: Option<&str>,
+        body: Bytes,
+        is_strict: Option<bool>,
+    ) -> (Option<Self>, Option<String>) {
         if body.is_empty() {
             return (None, None);
         }
         let declared = content_type.map(str::to_owned);
         let json_expected = content_type.is_none_or(is_json_media_type);
-        if json_expected && json::check(&body).is_ok() && body.trim_ascii() != b"null" {
+        let is_strict = || is_strict.unwrap_or_else(|| json::check(&body).is_ok());
+        if json_expected && is_strict() && body.trim_ascii() != b"null" {
             let media_type = declared.unwrap_or_else(|| "application/json".to_owned());
             return (Some(Self::json_value(&body)), Some(media_type));
         }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use time::OffsetDateTime;
 
+use super::fields::Fields;
 use super::identity;
 use super::request::Verified;
 use crate::event::{Data, Value};
@@ -35,10 +36,20 @@ pub struct Description {
 }
 
 impl Description {
-    /// A description with the body as its data, by the embedding rule of [`Data::from_body`].
-    pub(super) fn new(verified: &Verified, id: String, ce_source: String, kind: String) -> Self {
+    /// A description with the body as its data, by the embedding rule of [`Data::from_body`]. If the fields of the body
+    /// are known, the body is not read again.
+    pub(super) fn new(
+        verified: &Verified,
+        fields: Option<&Fields<'_>>,
+        id: String,
+        ce_source: String,
+        kind: String,
+    ) -> Self {
+        // The fields of a form are those of JSON in it, but a form itself is never taken for JSON.
+        let is_strict = fields.map(Fields::is_strict);
+        let content_type = verified.content_type.as_deref();
         let (data, datacontenttype) =
-            Data::from_body(verified.content_type.as_deref(), verified.body.clone());
+            Data::from_scanned_body(content_type, verified.body.clone(), is_strict);
         Self {
             id,
             ce_source,
@@ -52,10 +63,13 @@ impl Description {
             extensions: Vec::new(),
         }
     }
-    /// The same with JSON that was taken out of a form.
-    pub(super) fn with_form_json(self, json: Option<&Bytes>) -> Self {
+
+    /// The same with JSON that was taken out of a form, and its fields.
+    pub(super) fn with_form_json(self, json: Option<&Bytes>, fields: Option<&Fields<'_>>) -> Self {
         let Some(json) = json else { return self };
-        let (data, datacontenttype) = Data::from_body(Some("application/json"), json.clone());
+        let is_strict = fields.map(Fields::is_strict);
+        let (data, datacontenttype) =
+            Data::from_scanned_body(Some("application/json"), json.clone(), is_strict);
         Self { data, datacontenttype, ..self }
     }
 
@@ -63,6 +77,6 @@ impl Description {
     pub(super) fn generic(verified: &Verified, source: &str) -> Self {
         let id = verified.id.clone().unwrap_or_else(|| identity::content_id(&[&verified.body]));
         let vendor = identity::name(source).unwrap_or_else(|| "hook".to_owned());
-        Self::new(verified, id, identity::hook_source(source), format!("com.{vendor}.event"))
+        Self::new(verified, None, id, identity::hook_source(source), format!("com.{vendor}.event"))
     }
 }

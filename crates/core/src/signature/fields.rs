@@ -1,18 +1,19 @@
 //! A look into a signed JSON body, without building a tree of it.
 //!
-//! One pass finds the members of the outer object; a nested member costs one more pass over its own text. Of a name that
+//! One pass finds the members of the outer object, and whether the whole body is strict JSON; a nested member costs one more pass over its own text. Of a name that
 //! stands twice the last one counts, as in JavaScript. A body that is not a JSON object has no fields.
 
-use std::fmt;
+use std::borrow::Cow;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::event::parse_time;
+use crate::event::{json, parse_time};
 
 /// The members of one JSON object.
-pub(super) struct Fields<'a>(Vec<(String, &'a RawValue)>);
+pub(super) struct Fields<'a> {
+    members: Vec<(Cow<'a, str>, &'a str)>,
+    is_strict: bool,
+}
 
 impl<'a> Fields<'a> {
     pub(super) fn parse(body: &'a [u8]) -> Option<Self> {
@@ -20,7 +21,19 @@ impl<'a> Fields<'a> {
     }
 
     fn of(text: &'a str) -> Option<Self> {
-        serde_json::from_str(text).ok()
+        let mut members = Vec::with_capacity(16);
+        let mut are_names_text = true;
+        let scanned = json::scan(text, |quoted, value| match unquoted(quoted) {
+            Some(name) => members.push((name, value)),
+            None => are_names_text = false,
+        })?;
+        let is_strict = scanned.is_strict;
+        (scanned.is_object && are_names_text).then_some(Self { members, is_strict })
+    }
+
+    /// Whether [`json::check`] accepts the body.
+    pub(super) fn is_strict(&self) -> bool {
+        self.is_strict
     }
 
     /// The JSON text at a path such as `repository.owner.url`; `null` counts as absent.
@@ -29,17 +42,18 @@ impl<'a> Fields<'a> {
             Some((name, rest)) => (name, Some(rest)),
             None => (path, None),
         };
-        let (_, value) = self.0.iter().rfind(|(member, _)| member == name)?;
+        let (_, value) = self.members.iter().rfind(|(member, _)| member == name)?;
         match rest {
-            Some(rest) => Self::of(value.get())?.raw(rest),
-            None => (value.get() != "null").then(|| value.get()),
+            Some(rest) => Self::of(value)?.raw(rest),
+            None => (*value != "null").then_some(*value),
         }
     }
 
     /// A string that is not empty.
     pub(super) fn string(&self, path: &str) -> Option<String> {
-        let text: String = serde_json::from_str(self.raw(path)?).ok()?;
-        (!text.is_empty()).then_some(text)
+        let raw = self.raw(path)?;
+        let text = if raw.starts_with('"') { unquoted(raw)? } else { return None };
+        (!text.is_empty()).then(|| text.into_owned())
     }
 
     /// A string that is not empty, or a number as it is written.
@@ -67,26 +81,10 @@ impl<'a> Fields<'a> {
     }
 }
 
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Members)
+/// The text of a JSON string; `None` if an escape in it stands for no character.
+fn unquoted(quoted: &str) -> Option<Cow<'_, str>> {
+    if quoted.contains('\\') {
+        return serde_json::from_str(quoted).ok().map(Cow::Owned);
     }
-}
-
-struct Members;
-
-impl<'de> Visitor<'de> for Members {
-    type Value = Fields<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
-        }
-        Ok(Fields(members))
-    }
+    quoted.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed)
 }

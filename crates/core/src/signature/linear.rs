@@ -59,7 +59,7 @@ impl Provider for Linear {
             fields.string("organizationId").as_deref(),
         );
 
-        let mut description = Description::new(verified, id, ce_source, kind);
+        let mut description = Description::new(verified, Some(&fields), id, ce_source, kind);
         description.subject = identity::subject(fields.text("data.id"));
         description.time = fields.time("createdAt");
         description.event = event;

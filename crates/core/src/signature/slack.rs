@@ -86,8 +86,9 @@ impl Provider for Slack {
         ]);
         let ce_source = identity::source_under("https://slack.com", workspace.as_deref());
 
-        let description = Description::new(verified, id, ce_source, format!("com.slack.{kind}"));
-        let mut description = description.with_form_json(form_json.as_ref());
+        let description =
+            Description::new(verified, fields.as_ref(), id, ce_source, format!("com.slack.{kind}"));
+        let mut description = description.with_form_json(form_json.as_ref(), fields.as_ref());
         description.subject = identity::subject(string(&[
             "event.channel",
             "event.item.channel",

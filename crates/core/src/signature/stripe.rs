@@ -58,7 +58,7 @@ impl Provider for Stripe {
         let ce_source = identity::source_under("https://stripe.com", origin.as_deref());
 
         let mut description =
-            Description::new(verified, id, ce_source, format!("com.stripe.{kind}"));
+            Description::new(verified, Some(&fields), id, ce_source, format!("com.stripe.{kind}"));
         description.subject =
             identity::subject(fields.first_string(&["data.object.id", "related_object.id"]));
         description.time = fields.time("created");

@@ -54,8 +54,9 @@ impl Provider for Github {
         let fields = Fields::parse(payload.as_ref().unwrap_or(&verified.body));
         let attributes = adapter::attributes(&event, fields.as_ref());
 
-        let description = Description::new(verified, id, attributes.ce_source, attributes.kind);
-        let mut description = description.with_form_json(payload.as_ref());
+        let description =
+            Description::new(verified, fields.as_ref(), id, attributes.ce_source, attributes.kind);
+        let mut description = description.with_form_json(payload.as_ref(), fields.as_ref());
         description.subject = attributes.subject;
         description.time = attributes.time;
         description.action = fields.and_then(|fields| fields.string("action"));

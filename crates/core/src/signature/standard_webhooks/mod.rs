@@ -95,7 +95,8 @@ impl Provider for StandardWebhooks {
         let kind = event.clone().filter(|kind| identity::name(kind).as_ref() == Some(kind));
         let kind = kind.unwrap_or_else(|| "com.standardwebhooks.event".to_owned());
 
-        let mut description = Description::new(verified, id, identity::hook_source(source), kind);
+        let mut description =
+            Description::new(verified, fields.as_ref(), id, identity::hook_source(source), kind);
         description.time = fields.and_then(|fields| fields.time("timestamp"));
         description.event = event;
         Ok(description)
