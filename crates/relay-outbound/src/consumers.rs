@@ -162,6 +162,14 @@ pub(crate) fn check(wanted: &Wanted, info: &Info) -> Result<(), ConsumerError> {
         || config.deliver_group.as_deref() != Some(wanted.route.as_str())
     {
         "it is no push consumer with the route as deliver group"
+    } else if config.deliver_subject != Some(wire::deliver_subject(&wanted.stream, &wanted.route)) {
+        "it delivers to another subject than the route listens to"
+    } else if config.headers_only {
+        "it delivers headers only"
+    } else if !config.inactive_threshold.is_zero() {
+        "the server deletes it, and with it the route's position, when no relay runs for a while"
+    } else if config.memory_storage {
+        "its position is kept in memory only"
     } else if config.max_deliver > 0 {
         "it has a limit of deliveries, which crashes use up"
     } else if !config.backoff.is_empty() {

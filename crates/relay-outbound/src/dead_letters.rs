@@ -142,7 +142,8 @@ impl DeadLetters {
 
     /// Gives the event back to its route, with all its attempts before it, then deletes the dead letter.
     ///
-    /// A crash in between leaves the dead letter; redriving it again within the duplicate window delivers nothing twice.
+    /// A crash in between leaves the dead letter. Redriving it again within the duplicate window stores nothing twice,
+    /// unless the event was delivered and the server restarted meanwhile: then it has forgotten the first time.
     pub async fn redrive(&self, entry: &Entry) -> Result<(), DeadLetterError> {
         let route = &entry.letter.route;
         if !self.route_exists(route).await? {
@@ -153,13 +154,12 @@ impl DeadLetters {
             origin: entry.letter.origin.clone(),
             attempts: Attempts::default(),
             not_before: None,
-            redrive: Some(entry.sequence.to_string()),
         };
         let outgoing = Outgoing {
             subject: wire::retry_subject(route).into(),
             headers: &entry.headers_for(&retry),
             payload: entry.payload.clone(),
-            dedup_id: &retry.dedup_id(),
+            dedup_id: &entry.letter.redrive_id(entry.sequence),
             stream: &self.names.retries,
         };
         let stored = self.publisher.publish(outgoing, Instant::now() + REDRIVE_WITHIN).await;

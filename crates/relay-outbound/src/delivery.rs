@@ -11,7 +11,7 @@ use event_bus_core::wire::{Attempts, DeadLetter, Retry};
 use tokio::time::{Instant, sleep};
 
 use crate::filter::Verdict;
-use crate::hold::{Disabled, RouteState, Unreachable};
+use crate::hold::{NoPass, RouteState, Unreachable};
 use crate::incoming::{Envelope, Lane};
 use crate::metrics::DeliveryOutcome;
 use crate::origin::{self, UnreadableEvent};
@@ -22,12 +22,16 @@ use crate::settle::{self, Settlement};
 /// is taken to kill the relay.
 const DELIVERIES_PER_ATTEMPT: i64 = 10;
 
+/// However few its attempts are: an event that is given back, when a relay stops or its destination is away, is
+/// delivered again as well, and that must never pass for a crash.
+const MIN_DELIVERIES: i64 = 500;
+
 /// Longest wait between two tries to settle a message while the bus is away.
 const SETTLE_AGAIN: Duration = Duration::from_secs(5);
 
 /// Handles a message. When this returns, it is settled, or the server will deliver it again.
 pub(crate) async fn handle(route: &Route, mut message: Message, lane: Lane) {
-    let (envelope, problem) = match Envelope::read(&mut message, lane) {
+    let (envelope, problem) = match Envelope::read(&mut message, lane, route.incarnation(lane)) {
         Ok(read) => read,
         Err(error) => {
             tracing::warn!(route = route.name(), error = %Chain(&error), "a message came that no consumer sent");
@@ -65,8 +69,8 @@ async fn finish(route: &Route, message: &Message, envelope: &Envelope, settlemen
             Err(error) => {
                 tracing::error!(
                     route = route.name(),
-                    stream = envelope.stream,
-                    sequence = envelope.sequence,
+                    stream = envelope.delivery.stream,
+                    sequence = envelope.delivery.sequence,
                     error = %Chain(&error),
                     "the outcome of an event could not be stored; trying again"
                 );
@@ -78,19 +82,22 @@ async fn finish(route: &Route, message: &Message, envelope: &Envelope, settlemen
         }
         wait = (wait * 2).min(SETTLE_AGAIN);
     }
-    record(route, settlement);
+    record(route, envelope, settlement);
 }
 
-fn record(route: &Route, settlement: &Settlement) {
+fn record(route: &Route, envelope: &Envelope, settlement: &Settlement) {
     let outcome = match settlement {
         Settlement::Delivered => DeliveryOutcome::Delivered,
         Settlement::Filtered => DeliveryOutcome::Filtered,
-        Settlement::Retry(_) | Settlement::NotDue(_) => DeliveryOutcome::Retried,
+        Settlement::Retry(_) => {
+            route.budget().add(envelope.payload.len() as u64);
+            DeliveryOutcome::Retried
+        }
         Settlement::DeadLetter(letter) => {
             route.metrics().count_dead_letter(letter.reason);
             DeliveryOutcome::DeadLettered
         }
-        Settlement::Returned => DeliveryOutcome::Returned,
+        Settlement::Returned | Settlement::NotDue(_) => DeliveryOutcome::Returned,
     };
     route.metrics().count(outcome);
 }
@@ -102,8 +109,15 @@ async fn decide(route: &Route, envelope: &Envelope) -> Settlement {
             return Settlement::NotDue(wait);
         }
     }
+    // First of all, because reading an event or judging it may be what kills the relay.
+    let limit = DELIVERIES_PER_ATTEMPT * i64::from(route.schedule().attempts());
+    if envelope.deliveries > limit.max(MIN_DELIVERIES) {
+        let detail = format!("delivered {} times and never settled", envelope.deliveries);
+        let reason = DeadLetterReason::Crashing;
+        return dead_letter(route, envelope, reason, envelope.attempts, None, detail);
+    }
     // Servers before 2.10 know no consumer with several filters and deliver everything to it.
-    if !route.subscribes_to(&envelope.origin.subject) {
+    if envelope.lane == Lane::Events && !route.subscribes_to(&envelope.origin.subject) {
         return Settlement::Filtered;
     }
     let event = match origin::event(route, envelope).await {
@@ -116,8 +130,8 @@ async fn decide(route: &Route, envelope: &Envelope) -> Settlement {
             let detail = Chain(&error).to_string();
             tracing::error!(
                 route = route.name(),
-                stream = envelope.stream,
-                sequence = envelope.sequence,
+                stream = envelope.delivery.stream,
+                sequence = envelope.delivery.sequence,
                 error = detail,
                 "a message cannot be read as an event; it is a dead letter"
             );
@@ -131,31 +145,29 @@ async fn decide(route: &Route, envelope: &Envelope) -> Settlement {
             );
         }
     };
-    match route.filter().judge(&event) {
-        Verdict::Pass => {}
-        Verdict::Drop => return Settlement::Filtered,
-        Verdict::Failed => {
-            route.metrics().filter_errors.inc();
-            tracing::debug!(route = route.name(), event = %EventKey::of(&event), "the filter failed on this event");
+    // What waits for another attempt has passed before, and what is redriven is to be delivered.
+    if envelope.lane == Lane::Events {
+        if !passes(route, &event) {
             return Settlement::Filtered;
         }
-    }
-    let first_wait = route.schedule().wait_before(1);
-    if envelope.attempts.made == 0 && envelope.lane == Lane::Events && !first_wait.is_zero() {
-        return Settlement::Retry(retry(route, envelope, envelope.attempts, first_wait));
-    }
-    if envelope.deliveries > DELIVERIES_PER_ATTEMPT * i64::from(route.schedule().attempts()) {
-        let detail = format!("delivered {} times and never settled", envelope.deliveries);
-        return dead_letter(
-            route,
-            envelope,
-            DeadLetterReason::Crashing,
-            envelope.attempts,
-            None,
-            detail,
-        );
+        let first_wait = route.schedule().wait_before(1);
+        if !first_wait.is_zero() {
+            return Settlement::Retry(retry(route, envelope, envelope.attempts, first_wait));
+        }
     }
     deliver(route, envelope, &event).await
+}
+
+fn passes(route: &Route, event: &Event) -> bool {
+    match route.filter().judge(event) {
+        Verdict::Pass => true,
+        Verdict::Drop => false,
+        Verdict::Failed => {
+            route.metrics().filter_errors.inc();
+            tracing::debug!(route = route.name(), event = %EventKey::of(event), "the filter failed on this event");
+            false
+        }
+    }
 }
 
 /// Tries until the destination has answered, or the route stops.
@@ -166,12 +178,11 @@ async fn deliver(route: &Route, envelope: &Envelope, event: &Event) -> Settlemen
         let pass = tokio::select! {
             biased;
             () = route.stopping() => return Settlement::Returned,
-            pass = route.hold().enter() => match pass {
+            pass = route.enter() => match pass {
                 Ok(pass) => pass,
-                Err(Disabled) => return Settlement::Returned,
+                Err(NoPass::Disabled | NoPass::GiveBack) => return Settlement::Returned,
             },
         };
-        route.pace().await;
         let began = Instant::now();
         let result = route.try_once(event).await;
         route.metrics().delivery_seconds.observe(began.elapsed().as_secs_f64());
@@ -186,7 +197,10 @@ async fn deliver(route: &Route, envelope: &Envelope, event: &Event) -> Settlemen
                 Unreachable::Wait(wait) => {
                     route.note_unreachable(&error);
                     drop(pass);
-                    sleep(wait).await;
+                    tokio::select! {
+                        () = route.stopping() => {}
+                        () = sleep(wait) => {}
+                    }
                     continue;
                 }
             }
@@ -260,7 +274,6 @@ fn retry(route: &Route, envelope: &Envelope, attempts: Attempts, wait: Duration)
         origin: envelope.origin.clone(),
         attempts,
         not_before: (!wait.is_zero()).then(|| route.now() + wait),
-        redrive: envelope.redrive.clone(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which events of its subjects a route delivers: by type, by source, and by a CEL expression.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use cel::{Context, ExecutionError, Program, Value};
@@ -133,7 +134,7 @@ impl Expression {
         context.add_variable_from_value("time", text(event.time()));
         context.add_variable_from_value("datacontenttype", text(event.datacontenttype()));
         context.add_variable_from_value("dataschema", text(event.dataschema()));
-        let extensions: std::collections::HashMap<String, String> = event
+        let extensions: HashMap<String, String> = event
             .extensions()
             .map(|(name, value)| (name.to_owned(), value.to_text().into_owned()))
             .collect();
@@ -154,10 +155,32 @@ fn data_value(event: &Event) -> Value {
             deserializer.disable_recursion_limit();
             let json: Result<serde_json::Value, _> =
                 serde::Deserialize::deserialize(&mut deserializer);
-            json.ok().and_then(|json| cel::to_value(json).ok()).unwrap_or(Value::Null)
+            json.map_or(Value::Null, value)
         }
         Some(Data::Text(text)) => Value::from(text.clone()),
         Some(Data::Binary(_)) | None => Value::Null,
+    }
+}
+
+/// JSON as CEL sees it: a number is an integer if it is one, so that the operators of a filter find two of the same type.
+fn value(json: serde_json::Value) -> Value {
+    match json {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(flag) => Value::Bool(flag),
+        serde_json::Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(integer), _) => Value::Int(integer),
+            (None, Some(float)) => Value::Float(float),
+            (None, None) => Value::Null,
+        },
+        serde_json::Value::String(text) => Value::from(text),
+        serde_json::Value::Array(items) => {
+            Value::List(std::sync::Arc::new(items.into_iter().map(value).collect()))
+        }
+        serde_json::Value::Object(members) => {
+            let members: HashMap<String, Value> =
+                members.into_iter().map(|(name, member)| (name, value(member))).collect();
+            Value::from(members)
+        }
     }
 }
 
@@ -194,6 +217,13 @@ mod tests {
             (merged, "{}", Verdict::Drop),
             (merged, "[]", Verdict::Failed),
             ("data.n > 3", r#"{"n":5}"#, Verdict::Pass),
+            ("data.n % 2 == 0 && data.n + 1 == 7 && data.n * 2 > 3", r#"{"n":6}"#, Verdict::Pass),
+            ("data.a - data.b < 0", r#"{"a":1,"b":2}"#, Verdict::Pass),
+            (
+                "data.x > 0.5 && data.l[1].m == 'y'",
+                r#"{"x":0.75,"l":[0,{"m":"y"}]}"#,
+                Verdict::Pass,
+            ),
             ("data.n > 3", r#"{"n":"five"}"#, Verdict::Failed),
             ("data.n", r#"{"n":1}"#, Verdict::Failed),
             ("type.startsWith('com.github.') && subject == '42'", "{}", Verdict::Pass),

@@ -2,7 +2,8 @@
 //!
 //! While a route holds, its events wait: those under way here, the others on the bus. No attempt is counted. One event at
 //! a time is tried, 1 s, 2 s, 4 s … 30 s apart, and the waiting events take turns, so that one that can never pass does not keep the
-//! others from showing that the destination is back.
+//! others from showing that the destination is back. When that has lasted half a minute, all but the one that probes go
+//! back to the bus: another replica may reach the destination.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -18,6 +19,9 @@ const LONE_FAILURES: u32 = 3;
 
 const FIRST_PROBE: Duration = Duration::from_secs(1);
 const LAST_PROBE: Duration = Duration::from_secs(30);
+
+/// How long waiting events are kept when a hold begins. Most holds are shorter, and cost no second delivery then.
+const KEEP_FOR: Duration = Duration::from_secs(30);
 
 /// Whether a route delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +49,8 @@ struct Counters {
     last_answer: Option<Instant>,
     probe_wait: Duration,
     next_probe: Instant,
+    /// When waiting events of the present hold go back to the bus.
+    keep_until: Instant,
 }
 
 /// Leave to try a delivery.
@@ -52,12 +58,17 @@ struct Counters {
 pub struct Pass<'a> {
     began: Instant,
     /// Held while this delivery is the probe.
-    _turn: Option<MutexGuard<'a, ()>>,
+    turn: Option<MutexGuard<'a, ()>>,
 }
 
-/// The route is disabled.
+/// No leave to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Disabled;
+pub enum NoPass {
+    /// The route is disabled.
+    Disabled,
+    /// The destination has been away for a while, and another event probes it.
+    GiveBack,
+}
 
 /// What follows from a failure to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +89,7 @@ impl Hold {
                 last_answer: None,
                 probe_wait: FIRST_PROBE,
                 next_probe: Instant::now(),
+                keep_until: Instant::now(),
             }),
             turn: tokio::sync::Mutex::new(()),
         }
@@ -94,22 +106,26 @@ impl Hold {
     }
 
     /// Waits until a delivery may be tried.
-    pub async fn enter(&self) -> Result<Pass<'_>, Disabled> {
+    pub async fn enter(&self) -> Result<Pass<'_>, NoPass> {
         let mut state = self.watch();
         loop {
             match *state.borrow_and_update() {
-                RouteState::Open => return Ok(Pass { began: Instant::now(), _turn: None }),
-                RouteState::Disabled => return Err(Disabled),
+                RouteState::Open => return Ok(Pass { began: Instant::now(), turn: None }),
+                RouteState::Disabled => return Err(NoPass::Disabled),
                 RouteState::Held => {}
             }
+            let keep_until = self.lock().keep_until;
+            let turn = tokio::select! {
+                biased;
+                _ = state.changed() => continue,
+                turn = self.turn.lock() => turn,
+                () = sleep_until(keep_until) => return Err(NoPass::GiveBack),
+            };
+            let due = self.lock().next_probe;
             tokio::select! {
                 biased;
-                changed = state.changed() => if changed.is_err() { return Err(Disabled) },
-                turn = self.probe_turn() => {
-                    if self.state() == RouteState::Held {
-                        return Ok(Pass { began: Instant::now(), _turn: Some(turn) });
-                    }
-                }
+                _ = state.changed() => {}
+                () = sleep_until(due) => return Ok(Pass { began: Instant::now(), turn: Some(turn) }),
             }
         }
     }
@@ -142,8 +158,11 @@ impl Hold {
         counters.failures = counters.failures.saturating_add(1);
         let now = Instant::now();
         if self.state() == RouteState::Held {
-            counters.probe_wait = (counters.probe_wait * 2).min(LAST_PROBE);
-            counters.next_probe = now + counters.probe_wait;
+            // What was under way when the hold began says nothing new.
+            if pass.is_probe() {
+                counters.probe_wait = (counters.probe_wait * 2).min(LAST_PROBE);
+                counters.next_probe = now + counters.probe_wait;
+            }
             return Unreachable::Wait(Duration::ZERO);
         }
         if counters.failures < FAILURES_TO_HOLD {
@@ -151,6 +170,7 @@ impl Hold {
         }
         counters.probe_wait = FIRST_PROBE;
         counters.next_probe = now + FIRST_PROBE;
+        counters.keep_until = now + KEEP_FOR;
         drop(counters);
         self.state.send_if_modified(|state| {
             let open = *state == RouteState::Open;
@@ -167,15 +187,20 @@ impl Hold {
         self.state.send_replace(RouteState::Disabled);
     }
 
-    async fn probe_turn(&self) -> MutexGuard<'_, ()> {
-        let turn = self.turn.lock().await;
-        let due = self.lock().next_probe;
-        sleep_until(due).await;
-        turn
-    }
-
     fn lock(&self) -> std::sync::MutexGuard<'_, Counters> {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pass<'_> {
+    /// Whether this delivery finds out if the destination is back.
+    pub fn is_probe(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// The delivery begins only now.
+    pub fn begin(&mut self) {
+        self.began = Instant::now();
     }
 }
 
@@ -242,11 +267,28 @@ mod tests {
             fail(&hold).await;
         }
         let first = hold.enter().await.unwrap();
-        // A second one cannot probe while the first one does.
-        assert!(tokio::time::timeout(Duration::from_secs(600), hold.enter()).await.is_err());
+        // A second one cannot probe while the first one does, and goes back to the bus after a while.
+        let began = Instant::now();
+        assert_eq!(hold.enter().await.err(), Some(NoPass::GiveBack));
+        assert!((20..=30).contains(&began.elapsed().as_secs()));
         hold.unanswered(&first, &mut 0);
         drop(first);
-        assert!(tokio::time::timeout(Duration::from_secs(60), hold.enter()).await.is_ok());
+        assert!(hold.enter().await.unwrap().is_probe());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_under_way_when_the_hold_began_does_not_delay_the_first_probe() {
+        let hold = Hold::new();
+        let mut passes = Vec::new();
+        for _ in 0..256 {
+            passes.push(hold.enter().await.unwrap());
+        }
+        for pass in &passes {
+            hold.unanswered(pass, &mut 0);
+        }
+        let began = Instant::now();
+        assert!(hold.enter().await.unwrap().is_probe());
+        assert_eq!(began.elapsed().as_secs(), 1);
     }
 
     #[tokio::test(start_paused = true)]

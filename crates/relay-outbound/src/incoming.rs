@@ -4,7 +4,7 @@ use async_nats::HeaderMap;
 use async_nats::jetstream::Message;
 use bytes::Bytes;
 use event_bus_core::event::{DecodeError, Event, nats};
-use event_bus_core::wire::{Attempts, InvalidRecord, Origin, Retry, header};
+use event_bus_core::wire::{self, Attempts, Delivery, InvalidRecord, Origin, Retry, header};
 use time::OffsetDateTime;
 
 /// Which of a route's two consumers gave a message.
@@ -21,10 +21,8 @@ pub enum Lane {
 pub struct Envelope {
     /// Which consumer gave it.
     pub lane: Lane,
-    /// Its own stream.
-    pub stream: String,
-    /// Its sequence there.
-    pub sequence: u64,
+    /// The message and the consumer that delivered it.
+    pub delivery: Delivery,
     /// How often the server has delivered it, this time included.
     pub deliveries: i64,
     /// Where the event was first stored.
@@ -33,8 +31,6 @@ pub struct Envelope {
     pub attempts: Attempts,
     /// When the next attempt is due.
     pub not_before: Option<OffsetDateTime>,
-    /// The redrive that it descends from.
-    pub redrive: Option<String>,
     /// Its headers, as they came.
     pub headers: HeaderMap,
     /// The payload; empty if it was too large to be stored again and stays where the event came from.
@@ -54,9 +50,12 @@ pub enum InvalidMessage {
 impl Envelope {
     /// Reads what stands around the event. A retry whose record is unreadable is taken as an event without attempts,
     /// with the reason, so that it is not lost. The headers move out of the message.
+    ///
+    /// `incarnation` tells the consumer from its predecessors of the same name.
     pub fn read(
         message: &mut Message,
         lane: Lane,
+        incarnation: i128,
     ) -> Result<(Self, Option<InvalidRecord>), InvalidMessage> {
         let headers = message.message.headers.take().unwrap_or_default();
         let info = message.info().map_err(InvalidMessage::NotJetStream)?;
@@ -77,20 +76,23 @@ impl Envelope {
             Some(Err(problem)) => (None, Some(problem)),
         };
         // A schedule that fired is due; the clocks of the server and of this machine need not agree on it.
-        let fired = headers.get("Nats-Scheduler").is_some();
-        let (origin, attempts, not_before, redrive) = match record {
-            Some(record) => (record.origin, record.attempts, record.not_before, record.redrive),
-            None => (stored_here, Attempts::default(), None, None),
+        let fired = headers.get(wire::SCHEDULER).is_some();
+        let (origin, attempts, not_before) = match record {
+            Some(record) => (record.origin, record.attempts, record.not_before),
+            None => (stored_here, Attempts::default(), None),
         };
         let envelope = Self {
             lane,
-            stream: info.stream.to_owned(),
-            sequence: info.stream_sequence,
+            delivery: Delivery {
+                stream: info.stream.to_owned(),
+                consumer: info.consumer.to_owned(),
+                incarnation,
+                sequence: info.stream_sequence,
+            },
             deliveries: info.delivered,
             origin,
             attempts,
             not_before: not_before.filter(|_| !fired),
-            redrive,
             payload_at_origin: headers.get(header::PAYLOAD).is_some(),
             headers,
             payload: message.payload.clone(),

@@ -10,7 +10,7 @@ use event_bus_core::wire;
 use futures_util::StreamExt as _;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::delivery::handle;
 use crate::hold::RouteState;
@@ -18,10 +18,13 @@ use crate::incoming::Lane;
 use crate::route::Route;
 use crate::settle;
 
+/// How long the client may take to subscribe or to end that; while the bus is away for long, it has no room for either.
+const CLIENT_WITHIN: Duration = Duration::from_secs(2);
+
 /// Wait between two tries to subscribe.
 const SUBSCRIBE_AGAIN: Duration = Duration::from_secs(1);
 
-/// Takes messages until the route stops or is disabled; then finishes what is under way, within `grace`.
+/// Takes messages until the route stops, and none while it is disabled; then finishes what is under way, within `grace`.
 ///
 /// Messages under way at once are bounded by the consumer's `max_ack_pending`; `limit` is that number, and keeps it true
 /// even for a server that delivers more. While the route holds, it takes nothing but the one message that it needs to
@@ -38,10 +41,11 @@ pub(crate) async fn run(
     let mut subscriber = None;
     loop {
         let present = *state.borrow_and_update();
-        if present == RouteState::Disabled {
-            break;
-        }
-        let takes = present == RouteState::Open || tasks.is_empty();
+        let takes = match present {
+            RouteState::Open => true,
+            RouteState::Held => route.metrics().in_flight.get() == 0,
+            RouteState::Disabled => false,
+        };
         subscriber = match (subscriber, takes) {
             (None, true) => subscribe(&route, &stream).await,
             (Some(subscriber), false) => {
@@ -71,12 +75,14 @@ pub(crate) async fn run(
 /// Subscribes to the consumer's deliveries, in the group that all replicas of the relay share.
 async fn subscribe(route: &Route, stream: &str) -> Option<Subscriber> {
     let subject = wire::deliver_subject(stream, route.name());
-    match route.bus().client().queue_subscribe(subject, route.name().to_owned()).await {
-        Ok(subscriber) => Some(subscriber),
-        Err(error) => {
+    let subscribed = route.bus().client().queue_subscribe(subject, route.name().to_owned());
+    match timeout(CLIENT_WITHIN, subscribed).await {
+        Ok(Ok(subscriber)) => Some(subscriber),
+        Ok(Err(error)) => {
             tracing::error!(route = route.name(), error = %Chain(&error), "subscribing failed; trying again");
             None
         }
+        Err(_) => None,
     }
 }
 
@@ -118,15 +124,14 @@ impl Drop for UnderWay {
     }
 }
 
-/// What was delivered but not read goes back at once, so that another replica need not wait for it. Draining, unlike
-/// unsubscribing, also brings what the server had sent before it heard of the end. A message that the server sends in the
-/// instant of the end reaches nobody and comes again after `ack_wait`.
+/// What was delivered but not read goes back at once, so that another replica need not wait for it. A message that the
+/// server sends in the instant of the end reaches nobody and comes again after `ack_wait`.
 async fn give_back_unread(route: &Route, mut subscriber: Subscriber) {
-    if let Err(error) = subscriber.drain().await {
-        tracing::debug!(route = route.name(), error = %Chain(&error), "the subscription could not be ended");
+    let deadline = Instant::now() + CLIENT_WITHIN;
+    if !matches!(timeout_at(deadline, subscriber.drain()).await, Ok(Ok(()))) {
+        tracing::debug!(route = route.name(), "the subscription could not be ended");
         return;
     }
-    let deadline = Instant::now() + Duration::from_secs(2);
     while let Ok(Some(message)) = timeout_at(deadline, subscriber.next()).await {
         let message = Message { message, context: route.jetstream().clone() };
         if let Err(error) = settle::give_back(&message).await {

@@ -166,6 +166,14 @@ impl Metrics {
         metrics
     }
 
+    /// Drops what belongs to a route that is no longer there.
+    pub fn forget(&self, route: &str) {
+        let label = Route { route: route.to_owned() };
+        self.state.remove(&label);
+        self.pending.remove(&label);
+        self.retrying.remove(&label);
+    }
+
     /// The metrics of one route.
     pub fn route(&self, route: &str, sink: &'static str) -> RouteMetrics {
         let label = Route { route: route.to_owned() };

@@ -6,11 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{DeliverPolicy, Info};
+use async_nats::jetstream::stream::Info as StreamInfo;
 use event_bus_core::Chain;
+use event_bus_core::wire;
 use event_bus_runtime::Bus;
+use time::OffsetDateTime;
 
 use crate::consumers::{self, ConsumerError, Wanted};
-use crate::expired::Expired;
+use crate::expired::{Behind, Expired};
+use crate::hold::RouteState;
+use crate::incoming::Lane;
 use crate::route::Route;
 use crate::store::StreamNames;
 
@@ -18,14 +23,14 @@ use crate::store::StreamNames;
 const EVERY: Duration = Duration::from_secs(5);
 
 /// Where a route stood at the last look.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Position {
-    /// Last sequence that was delivered.
-    delivered: u64,
+    /// When the stream was made; one that was made anew begins at 1 again.
+    stream: OffsetDateTime,
     /// Sequence up to which everything is settled.
     ack_floor: u64,
-    /// Matching events not delivered yet.
-    pending: u64,
+    /// What was behind then.
+    behind: Behind,
 }
 
 /// Watches until it is dropped.
@@ -52,84 +57,70 @@ async fn look(
     positions: &mut BTreeMap<String, Position>,
 ) -> Result<(), ConsumerError> {
     let config = route.config();
-    let before = positions.get(route.name()).copied();
     let window = route.window().get();
-    let mut events = Wanted::events(
-        names,
-        &config.name,
-        &config.subjects,
-        config.start.deliver_policy(),
-        window,
-    );
-    if let Some(position) = before {
+    let stream = stream_info(bus, &names.events).await?;
+    let before = positions.get(route.name()).filter(|position| position.stream == stream.created);
+    let deliver_policy = match before {
         // Should the consumer have been deleted, the new one goes on where the old one stood.
-        events.deliver_policy =
-            DeliverPolicy::ByStartSequence { start_sequence: position.ack_floor + 1 };
-    }
-    let info = present(bus, &events).await?;
-    let first_sequence = first_sequence(bus, &names.events).await?;
-    let now = Position {
-        delivered: info.delivered.stream_sequence,
-        ack_floor: info.ack_floor.stream_sequence,
-        pending: info.num_pending,
+        Some(position) => DeliverPolicy::ByStartSequence { start_sequence: position.ack_floor + 1 },
+        None if positions.contains_key(route.name()) => DeliverPolicy::All,
+        None => config.start.deliver_policy(),
     };
-    if let Some(before) = before {
-        note_expired(route, before, info, first_sequence, bus).await?;
-    }
+    let events = Wanted::events(names, &config.name, &config.subjects, deliver_policy, window);
+    let info = present(route, Lane::Events, &events).await?;
+    // A relay that has just started learns from the consumer what an earlier one was behind.
+    let first_look = before.is_none();
+    let behind =
+        before.map(|position| position.behind).or_else(|| Behind::read(&info.config.metadata));
+    let now = Position {
+        stream: stream.created,
+        ack_floor: info.ack_floor.stream_sequence,
+        behind: Behind::of(&info, route.hold().state() == RouteState::Open),
+    };
+    route.metrics().pending.set(i64::try_from(info.num_pending).unwrap_or(i64::MAX));
     positions.insert(route.name().to_owned(), now);
-    route.metrics().pending.set(i64::try_from(now.pending).unwrap_or(i64::MAX));
+    let gone =
+        behind.map_or(0, |behind| behind.gone(&info, stream.state.first_sequence, first_look));
+    if gone > 0 {
+        route.metrics().expired.inc_by(gone);
+        tracing::error!(
+            route = route.name(),
+            events = gone,
+            "events aged out of the stream before they were delivered; raise max_age or max_bytes, or mend the destination"
+        );
+    }
+    if bus.supports(2, 10) {
+        Expired::note(bus, info, gone, stream.state.first_sequence, now.behind, route.now())
+            .await?;
+    }
 
     let retries = Wanted::retries(names, &config.name, window, route.store().uses_schedules());
-    present(bus, &retries).await?;
+    present(route, Lane::Retries, &retries).await?;
     Ok(())
 }
 
 /// The consumer; made again if somebody deleted it while the route runs.
-async fn present(bus: &Bus, wanted: &Wanted) -> Result<Info, ConsumerError> {
-    match consumers::look_up(bus, &wanted.stream, &wanted.route).await? {
-        Some(info) => Ok(info),
+async fn present(route: &Route, lane: Lane, wanted: &Wanted) -> Result<Info, ConsumerError> {
+    let info = match consumers::look_up(route.bus(), &wanted.stream, &wanted.route).await? {
+        Some(info) => info,
         None => {
             tracing::error!(
                 route = wanted.route,
                 stream = wanted.stream,
                 "the consumer was deleted; making it again"
             );
-            consumers::ensure(bus, wanted).await
+            consumers::ensure(route.bus(), wanted).await?
         }
-    }
+    };
+    route.set_incarnation(lane, info.created);
+    Ok(info)
 }
 
-async fn first_sequence(bus: &Bus, stream: &str) -> Result<u64, ConsumerError> {
+async fn stream_info(bus: &Bus, stream: &str) -> Result<StreamInfo, ConsumerError> {
     let unavailable = |error: async_nats::Error| ConsumerError::Unavailable(error);
     let stream =
         bus.jetstream().get_stream(stream).await.map_err(|error| unavailable(error.into()))?;
-    Ok(stream.cached_info().state.first_sequence)
-}
-
-/// Events that were waiting at the last look and are no longer on the stream. The number is an upper bound where the
-/// stream holds other events in between. It is kept with the consumer, which also tells what another replica counted.
-async fn note_expired(
-    route: &Route,
-    before: Position,
-    info: Info,
-    first_sequence: u64,
-    bus: &Bus,
-) -> Result<(), ConsumerError> {
-    let known = Expired::read(&info.config.metadata).through.max(before.delivered + 1);
-    let gone = first_sequence.saturating_sub(known).min(before.pending);
-    if gone == 0 {
-        return Ok(());
-    }
-    if bus.supports(2, 10) {
-        Expired::add(bus, info, gone, first_sequence, route.now()).await?;
-    }
-    route.metrics().expired.inc_by(gone);
-    tracing::error!(
-        route = route.name(),
-        events = gone,
-        "events aged out of the stream before they were delivered; raise max_age or max_bytes, or mend the destination"
-    );
-    Ok(())
+    Ok(stream.cached_info().clone())
 }
 
 /// The server does not tell bytes per subject; a route's share is taken by its number of messages.
@@ -167,7 +158,7 @@ async fn occupied(
         return Ok((0, 0));
     }
     let mut messages = 0;
-    for filter in [format!("retry.{}", route.name()), format!("later.{}.>", route.name())] {
+    for filter in wire::retry_subjects(route.name()) {
         messages += count(bus, &names.retries, &filter).await?;
     }
     Ok((

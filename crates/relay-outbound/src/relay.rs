@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::jetstream::consumer::Info;
 use event_bus_core::Chain;
 use event_bus_core::wire;
 use event_bus_runtime::bus::{BusConfig, ProvisionError, StreamRole, keep_provisioned, supervise};
-use event_bus_runtime::{Bus, Clock, Metrics as Registry, Readiness, SecretResolver};
+use event_bus_runtime::{Bus, Clock, Metrics as Registry, Readiness, Secret, SecretResolver};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::address::AddressGuard;
 use crate::config::{Config, RouteConfig};
-use crate::consumers::{self, ConsumerError, Wanted};
+use crate::consumers::{self, Wanted};
 use crate::incoming::Lane;
 use crate::metrics::Metrics;
 use crate::route::{Route, RouteContext};
@@ -22,6 +23,12 @@ use crate::set_up::SetUp;
 use crate::sinks::{self, SinkConfig, SinkContext};
 use crate::store::StreamNames;
 use crate::{intake, janitor, monitor};
+
+/// How long the last acknowledgements may take to leave.
+const FLUSH_WITHIN: Duration = Duration::from_secs(2);
+
+/// Wait before a route that could not be started is tried again.
+const START_AGAIN: Duration = Duration::from_secs(10);
 
 /// Wait between two tries to set a route up.
 const SET_UP_AGAIN: Duration = Duration::from_secs(2);
@@ -84,21 +91,32 @@ pub enum RunError {
     /// The streams on the bus do not fit.
     #[error("the streams on the bus do not fit")]
     Streams(#[source] ProvisionError),
+    /// A task of the relay ended although nobody asked it to: a defect, which a restart may mend.
+    #[error("a task of the relay ended by itself")]
+    Ended(#[source] Option<JoinError>),
 }
 
 /// The routes that run.
 struct Routes {
     running: BTreeMap<String, Running>,
-    tasks: JoinSet<()>,
+    tasks: JoinSet<Ended>,
     set_up: SetUp,
     schedules: bool,
 }
 
 /// A route that runs.
 struct Running {
-    config: RouteConfig,
+    settings: Settings,
     route: Arc<Route>,
     stop: CancellationToken,
+}
+
+/// Everything that a running route was made of. What differs from it now makes it start anew.
+#[derive(Clone, PartialEq)]
+struct Settings {
+    config: RouteConfig,
+    guard: AddressGuard,
+    secrets: Vec<Secret>,
 }
 
 impl Relay {
@@ -161,19 +179,27 @@ impl Relay {
         let mut config = changes.borrow_and_update().clone();
         let mut routes =
             Routes { running: BTreeMap::new(), tasks: JoinSet::new(), set_up, schedules };
-        routes.tasks.spawn(supervise(
+        let supervised = supervise(
             environment.bus.clone(),
             environment.bus_config.clone(),
             STREAMS.to_vec(),
             readiness,
             shutdown.clone(),
-        ));
+        );
+        routes.tasks.spawn(until_asked(supervised, shutdown.clone()));
         loop {
             self.reconcile(&config, &mut routes);
             let watched: Vec<_> =
                 routes.running.values().map(|running| Arc::clone(&running.route)).collect();
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => break,
+                Some(ended) = routes.tasks.join_next() => match ended {
+                    Ok(Ended::Asked) => {}
+                    Ok(Ended::ByItself) => return Err(RunError::Ended(None)),
+                    Err(error) => return Err(RunError::Ended(Some(error))),
+                },
+                () = tokio::time::sleep(START_AGAIN), if routes.running.len() < self.wanted(&config).len() => {}
                 changed = changes.changed() => {
                     if changed.is_err() {
                         shutdown.cancelled().await;
@@ -190,6 +216,8 @@ impl Relay {
         }
         // Each task bounds its own end by the grace period.
         while routes.tasks.join_next().await.is_some() {}
+        // Whoever closes the connection next must not take the last acknowledgements with it.
+        tokio::time::timeout(FLUSH_WITHIN, environment.bus.client().flush()).await.ok();
         Ok(())
     }
 
@@ -223,12 +251,34 @@ impl Relay {
         Route::build(route, &context, stop)
     }
 
-    /// Stops what is gone or changed, starts what is new or changed.
+    /// What a route is made of, now.
+    fn settings(&self, config: &Config, route: RouteConfig) -> Result<Settings, BuildError> {
+        let secrets = route.sink.secrets().into_iter().map(|(_, reference)| {
+            let secret = self.environment.secrets.resolve(&reference);
+            secret.map_err(|error| BuildError::Sink {
+                route: route.name.clone(),
+                source: sinks::BuildError::Secret(error),
+            })
+        });
+        let secrets = secrets.collect::<Result<_, _>>()?;
+        let guard = AddressGuard::new(config.deny_private, config.allow_cidrs.clone());
+        Ok(Settings { config: route, guard, secrets })
+    }
+
+    /// Stops what is gone or changed, starts what is new or changed. A route whose secret cannot be read goes on as it is.
     fn reconcile(&self, config: &Config, routes: &mut Routes) {
         let wanted: BTreeMap<_, _> =
             self.wanted(config).into_iter().map(|route| (route.name.clone(), route)).collect();
         routes.running.retain(|name, running| {
-            let keep = wanted.get(name) == Some(&running.config);
+            let now = wanted.get(name).map(|route| self.settings(config, route.clone()));
+            let keep = match now {
+                Some(Ok(settings)) => settings == running.settings,
+                Some(Err(_)) => true,
+                None => {
+                    self.metrics.forget(name);
+                    false
+                }
+            };
             if !keep {
                 running.stop.cancel();
                 routes.set_up.forget(name);
@@ -243,30 +293,49 @@ impl Relay {
             if routes.running.contains_key(&name) {
                 continue;
             }
-            let stop = CancellationToken::new();
-            match self.build_route(config, route_config.clone(), stop.clone(), routes.schedules) {
-                Ok(route) => {
-                    let route = Arc::new(route);
-                    routes.set_up.begin(&name);
-                    let names = Arc::clone(&self.names);
-                    let set_up = routes.set_up.clone();
-                    routes.tasks.spawn(run_route(
-                        Arc::clone(&route),
-                        names,
-                        routes.schedules,
-                        config.grace,
-                        set_up,
-                    ));
-                    routes.running.insert(name, Running { config: route_config, route, stop });
-                }
-                // Checked before; only a secret that vanished meanwhile can fail now.
-                Err(error) => {
-                    tracing::error!(route = name, error = %Chain(&error), "route could not be started")
-                }
+            if let Err(error) = self.start(config, route_config, routes)
+                && routes.set_up.failed(&name, &error)
+            {
+                tracing::error!(route = name, error = %Chain(&error), "route cannot start; trying again");
             }
         }
         routes.set_up.report();
     }
+
+    fn start(
+        &self,
+        config: &Config,
+        route: RouteConfig,
+        routes: &mut Routes,
+    ) -> Result<(), BuildError> {
+        let name = route.name.clone();
+        let settings = self.settings(config, route.clone())?;
+        let stop = CancellationToken::new();
+        let route = Arc::new(self.build_route(config, route, stop.clone(), routes.schedules)?);
+        routes.set_up.begin(&name);
+        let running = run_route(
+            Arc::clone(&route),
+            Arc::clone(&self.names),
+            routes.schedules,
+            config.grace,
+            routes.set_up.clone(),
+        );
+        routes.tasks.spawn(until_asked(running, stop.clone()));
+        routes.running.insert(name, Running { settings, route, stop });
+        Ok(())
+    }
+}
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    Asked,
+    ByItself,
+}
+
+async fn until_asked(task: impl Future<Output = ()>, stop: CancellationToken) -> Ended {
+    task.await;
+    if stop.is_cancelled() { Ended::Asked } else { Ended::ByItself }
 }
 
 /// Whether the stream of retries fires schedules. A server before 2.12 acknowledges them and forgets them; a stream that
@@ -303,9 +372,11 @@ async fn run_route(
         window,
     );
     let retries = Wanted::retries(&names, &config.name, window, schedules);
-    for wanted in [&events, &retries] {
-        if !set_up(&route, wanted, &state).await {
-            return;
+    route.metrics().state.set(0);
+    for (lane, wanted) in [(Lane::Events, &events), (Lane::Retries, &retries)] {
+        match set_up(&route, wanted, &state).await {
+            Some(info) => route.set_incarnation(lane, info.created),
+            None => return,
         }
     }
     state.done(route.name());
@@ -323,20 +394,19 @@ async fn run_route(
     );
 }
 
-async fn set_up(route: &Route, wanted: &Wanted, state: &SetUp) -> bool {
+/// The consumer, or `None` if the route is to stop.
+async fn set_up(route: &Route, wanted: &Wanted, state: &SetUp) -> Option<Info> {
     loop {
         match consumers::ensure(route.bus(), wanted).await {
-            Ok(_) => return true,
-            Err(error @ ConsumerError::Incompatible { .. }) => {
-                state.failed(&error);
-                tracing::error!(route = route.name(), error = %Chain(&error), "route cannot start");
-            }
-            Err(error @ ConsumerError::Unavailable(_)) => {
-                tracing::warn!(route = route.name(), error = %Chain(&error), "route cannot start yet; trying again");
+            Ok(info) => return Some(info),
+            Err(error) => {
+                if state.failed(route.name(), &error) {
+                    tracing::error!(route = route.name(), error = %Chain(&error), "route cannot start; trying again");
+                }
             }
         }
         tokio::select! {
-            () = route.stopping() => return false,
+            () = route.stopping() => return None,
             () = tokio::time::sleep(SET_UP_AGAIN) => {}
         }
     }

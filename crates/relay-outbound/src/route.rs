@@ -1,7 +1,7 @@
 //! A route that runs: its settings, compiled, and the state that its deliveries share.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_nats::jetstream;
 use event_bus_core::delivery::DeliveryError;
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::budget::Budget;
 use crate::config::RouteConfig;
 use crate::filter::Filter;
-use crate::hold::Hold;
+use crate::hold::{Hold, NoPass, Pass, RouteState};
 use crate::incoming::{Envelope, Lane};
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::relay::BuildError;
@@ -44,6 +44,8 @@ pub(crate) struct Route {
     clock: Clock,
     bus: Bus,
     stop: CancellationToken,
+    /// When its consumers were made; they can be made anew while the route runs.
+    incarnations: Mutex<[i128; 2]>,
 }
 
 /// A semaphore counts to 2^29 only; a kibibyte each reaches far enough.
@@ -105,6 +107,7 @@ impl Route {
             clock: context.sink.clock.clone(),
             bus: context.bus.clone(),
             stop,
+            incarnations: Mutex::default(),
             config,
         })
     }
@@ -169,6 +172,17 @@ impl Route {
         self.config.window
     }
 
+    /// Tells the consumer of a lane from its predecessors of the same name.
+    pub(crate) fn incarnation(&self, lane: Lane) -> i128 {
+        self.incarnations.lock().unwrap_or_else(PoisonError::into_inner)[lane as usize]
+    }
+
+    /// The consumer of a lane, as it is now.
+    pub(crate) fn set_incarnation(&self, lane: Lane, created: OffsetDateTime) {
+        let mut incarnations = self.incarnations.lock().unwrap_or_else(PoisonError::into_inner);
+        incarnations[lane as usize] = created.unix_timestamp_nanos();
+    }
+
     /// Resolves when the route is to stop.
     pub(crate) async fn stopping(&self) {
         self.stop.cancelled().await;
@@ -196,10 +210,17 @@ impl Route {
         }
     }
 
-    /// Waits for the route's rate.
-    pub(crate) async fn pace(&self) {
-        if let Some(limiter) = &self.limiter {
+    /// Waits until a delivery may be tried, and for the route's rate.
+    pub(crate) async fn enter(&self) -> Result<Pass<'_>, NoPass> {
+        loop {
+            let mut pass = self.hold.enter().await?;
+            let Some(limiter) = &self.limiter else { return Ok(pass) };
             limiter.until_ready().await;
+            // A hold may have begun while it waited; only a probe is tried then.
+            if pass.is_probe() || self.hold.state() == RouteState::Open {
+                pass.begin();
+                return Ok(pass);
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_nats::jetstream::consumer::Info;
+use event_bus_core::wire;
 use event_bus_runtime::Bus;
 use futures_util::TryStreamExt as _;
 
@@ -78,7 +79,7 @@ pub async fn remove(
     let stream =
         bus.jetstream().get_stream(&names.retries).await.map_err(|error| fail(error.into()))?;
     let mut purged = 0;
-    for filter in [format!("retry.{route}"), format!("later.{route}.>")] {
+    for filter in wire::retry_subjects(route) {
         let done = stream.purge().filter(filter).await.map_err(|error| fail(error.into()))?;
         purged += done.purged;
     }

@@ -1,24 +1,25 @@
 //! Which routes have their consumers, for the relay's readiness.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use event_bus_core::Chain;
 use event_bus_runtime::DependencyHandle;
-
-use crate::consumers::ConsumerError;
 
 /// Routes that are still being set up. Cloning is cheap and shares them.
 #[derive(Clone, Debug)]
 pub(crate) struct SetUp {
     readiness: DependencyHandle,
     waiting: Arc<Mutex<BTreeSet<String>>>,
+    /// What was said last about each route that does not run.
+    said: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl SetUp {
     /// Nothing is ready yet.
     pub(crate) fn new(readiness: DependencyHandle) -> Self {
-        Self { readiness, waiting: Arc::default() }
+        Self { readiness, waiting: Arc::default(), said: Arc::default() }
     }
 
     /// A route begins.
@@ -44,9 +45,13 @@ impl SetUp {
         self.report();
     }
 
-    /// A route cannot have its consumers until somebody acts.
-    pub(crate) fn failed(&self, error: &ConsumerError) {
-        self.readiness.set_failed(Chain(error).to_string());
+    /// A route does not run; the message says why. Returns whether that is news.
+    pub(crate) fn failed(&self, route: &str, error: &(dyn Error + 'static)) -> bool {
+        let message = format!("route {route}: {}", Chain(error));
+        self.lock().insert(route.to_owned());
+        self.readiness.set_failed(message.as_str());
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.insert(route.to_owned(), message.clone()) != Some(message)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {

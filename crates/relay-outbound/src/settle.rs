@@ -19,6 +19,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How long the server may take to confirm that a dead letter's message is terminated.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long an acknowledgement may wait for room in the client, which has none while the bus is away for long.
+const SEND_WITHIN: Duration = Duration::from_secs(5);
+
 /// What became of a message.
 #[derive(Clone, Debug)]
 pub enum Settlement {
@@ -47,7 +50,7 @@ pub enum SettleError {
     Unsent(#[source] async_nats::Error),
 }
 
-/// Settles a message. Called once per message, after which it is not touched again.
+/// Settles a message. Once that has succeeded, the message is not touched again.
 pub async fn settle(
     message: &Message,
     envelope: &Envelope,
@@ -99,7 +102,10 @@ async fn keep_alive(message: &Message) {
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that settles a message")]
 async fn acknowledge(message: &Message, kind: AckKind) -> Result<(), SettleError> {
-    message.ack_with(kind).await.map_err(SettleError::Unsent)
+    match timeout(SEND_WITHIN, message.ack_with(kind)).await {
+        Ok(result) => result.map_err(SettleError::Unsent),
+        Err(elapsed) => Err(SettleError::Unsent(elapsed.into())),
+    }
 }
 
 /// Confirmed, unlike the acknowledgement of a delivery: a repeated dead letter would be a false alarm.

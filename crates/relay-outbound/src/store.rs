@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::HeaderMap;
@@ -45,8 +44,6 @@ pub struct Store {
     /// Whether the server fires schedules. One that does not acknowledges them all the same and forgets them.
     schedules: bool,
     dead_letter_prefix: String,
-    /// Bytes stored as retries since the relay started; the budget reads it between two looks at the stream.
-    stored_bytes: Arc<AtomicU64>,
 }
 
 impl Store {
@@ -57,17 +54,12 @@ impl Store {
         schedules: bool,
         dead_letter_prefix: String,
     ) -> Self {
-        Self { publisher, names, schedules, dead_letter_prefix, stored_bytes: Arc::default() }
+        Self { publisher, names, schedules, dead_letter_prefix }
     }
 
     /// Whether waiting retries are schedules of the server.
     pub(crate) fn uses_schedules(&self) -> bool {
         self.schedules
-    }
-
-    /// Bytes stored as retries so far.
-    pub fn stored_bytes(&self) -> u64 {
-        self.stored_bytes.load(Ordering::Relaxed)
     }
 
     /// Stores a retry: as a schedule that the server fires, or, where it has none, at once with its time in a header.
@@ -76,15 +68,13 @@ impl Store {
         let mut headers = with_record(&envelope.headers, retry.headers());
         let subject = match retry.not_before {
             Some(time) if self.schedules => {
-                headers.push(("Nats-Schedule".into(), format!("@at {}", format_time(time))));
-                headers.push(("Nats-Schedule-Target".into(), due));
+                headers.push((wire::SCHEDULE.into(), format!("@at {}", format_time(time))));
+                headers.push((wire::SCHEDULE_TARGET.into(), due));
                 wire::later_subject(&retry.route, &Uuid::new_v4().to_string())
             }
             Some(_) | None => due,
         };
-        self.store(&self.names.retries, subject, headers, envelope, &retry.dedup_id()).await?;
-        self.stored_bytes.fetch_add(envelope.payload.len() as u64, Ordering::Relaxed);
-        Ok(())
+        self.store(&self.names.retries, subject, headers, envelope).await
     }
 
     /// Stores a dead letter under the route's prefix and the event's own subject.
@@ -95,8 +85,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let subject = format!("{}.{}", self.dead_letter_prefix, letter.origin.subject);
         let headers = with_record(&envelope.headers, letter.headers());
-        let dedup_id = DeadLetter::dedup_id(&envelope.stream, &letter.route, envelope.sequence);
-        self.store(&self.names.dead_letters, subject, headers, envelope, &dedup_id).await
+        self.store(&self.names.dead_letters, subject, headers, envelope).await
     }
 
     async fn store(
@@ -105,8 +94,8 @@ impl Store {
         subject: String,
         mut headers: Headers,
         envelope: &Envelope,
-        dedup_id: &str,
     ) -> Result<(), StoreError> {
+        let dedup_id = &envelope.delivery.dedup_id();
         if envelope.payload_at_origin {
             headers.push(at_origin());
         }

@@ -7,7 +7,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use record::{Attempts, DeadLetter, InvalidRecord, Origin, Retry};
+pub use record::{Attempts, DeadLetter, Delivery, InvalidRecord, Origin, Retry};
 
 /// Version of the stored records.
 pub const FORMAT_VERSION: u32 = 1;
@@ -42,8 +42,6 @@ pub mod header {
     pub const ORIGIN_SEQUENCE: &str = "Event-Bus-Origin-Sequence";
     /// Its subject there.
     pub const ORIGIN_SUBJECT: &str = "Event-Bus-Origin-Subject";
-    /// Identifies a redrive; empty before the first one.
-    pub const REDRIVE: &str = "Event-Bus-Redrive";
     /// Why an event is a dead letter.
     pub const REASON: &str = "Event-Bus-Reason";
     /// HTTP status of the last attempt.
@@ -62,6 +60,15 @@ pub mod header {
     pub const PREFIX: &str = "Event-Bus-";
 }
 
+/// Header by which a server stores a message until its time has come (ADR-51 of the NATS project).
+pub const SCHEDULE: &str = "Nats-Schedule";
+
+/// Header that names the subject to which a scheduled message goes then.
+pub const SCHEDULE_TARGET: &str = "Nats-Schedule-Target";
+
+/// Header that a fired schedule carries.
+pub const SCHEDULER: &str = "Nats-Scheduler";
+
 /// Whether a header must not be stored again with an event: those of the server would be obeyed a second time (a copied
 /// `Nats-Scheduler` purges another event's schedule), and those of a record are written anew.
 pub fn is_volatile_header(name: &str) -> bool {
@@ -79,6 +86,11 @@ pub fn retry_subject(route: &str) -> String {
 /// Subject of a retry that waits for its time.
 pub fn later_subject(route: &str, id: &str) -> String {
     format!("later.{route}.{id}")
+}
+
+/// Subjects of all retries of a route, due and waiting.
+pub fn retry_subjects(route: &str) -> [String; 2] {
+    [retry_subject(route), later_subject(route, ">")]
 }
 
 /// Default prefix of a route's dead letters.

@@ -20,6 +20,28 @@ pub struct Origin {
     pub subject: String,
 }
 
+/// One message as one consumer delivers it. It names the records that handling the message leaves, so that storing one
+/// again after a crash is recognised as a duplicate, and nothing else is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The stream that holds the message.
+    pub stream: String,
+    /// The consumer.
+    pub consumer: String,
+    /// When the consumer was made, in nanoseconds since 1970. Streams and consumers that are made anew count from one
+    /// again, and the ids of their predecessors are still remembered.
+    pub incarnation: i128,
+    /// The sequence of the message.
+    pub sequence: u64,
+}
+
+impl Delivery {
+    /// Deduplication id of whatever is stored about the message.
+    pub fn dedup_id(&self) -> String {
+        format!("{}:{}:{}:{}", self.stream, self.consumer, self.incarnation, self.sequence)
+    }
+}
+
 /// How often an event was tried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attempts {
@@ -50,8 +72,6 @@ pub struct Retry {
     pub attempts: Attempts,
     /// When the next attempt is due; `None` is at once.
     pub not_before: Option<OffsetDateTime>,
-    /// Id of the redrive that this retry descends from.
-    pub redrive: Option<String>,
 }
 
 /// An event that its route has given up.
@@ -85,11 +105,6 @@ pub enum InvalidRecord {
 }
 
 impl Origin {
-    /// Names the event on its stream.
-    fn id(&self) -> String {
-        format!("{}:{}", self.stream, self.sequence)
-    }
-
     fn headers(&self) -> [(&'static str, String); 3] {
         [
             (header::ORIGIN_STREAM, self.stream.clone()),
@@ -124,13 +139,6 @@ impl Attempts {
 }
 
 impl Retry {
-    /// Deduplication id: a second store of the same attempt, after a crash, is swallowed; the next attempt is not.
-    pub fn dedup_id(&self) -> String {
-        let redrive =
-            self.redrive.as_deref().map(|id| format!(":redrive:{id}")).unwrap_or_default();
-        format!("{}:{}{redrive}:{}", self.origin.id(), self.route, self.attempts.made)
-    }
-
     /// The headers of the record.
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         let mut headers =
@@ -138,7 +146,6 @@ impl Retry {
         headers.extend(self.origin.headers());
         headers.extend(self.attempts.headers());
         headers.extend(self.not_before.map(|time| (header::NOT_BEFORE, format_time(time))));
-        headers.extend(self.redrive.clone().map(|id| (header::REDRIVE, id)));
         headers
     }
 
@@ -150,16 +157,14 @@ impl Retry {
             origin: Origin::read(&find)?,
             attempts: Attempts::read(&find)?,
             not_before: time(&find, header::NOT_BEFORE)?,
-            redrive: find(header::REDRIVE).map(str::to_owned),
         })
     }
 }
 
 impl DeadLetter {
-    /// Deduplication id: a second store after a crash is swallowed. `message` names the message that is given up:
-    /// its stream, the consumer, and its sequence.
-    pub fn dedup_id(stream: &str, consumer: &str, sequence: u64) -> String {
-        format!("{stream}:{consumer}:{sequence}")
+    /// Deduplication id of giving this dead letter, which has this sequence, back to its route.
+    pub fn redrive_id(&self, sequence: u64) -> String {
+        format!("redrive:{sequence}:{}", self.recorded.unix_timestamp_nanos())
     }
 
     /// The headers of the record.

@@ -30,7 +30,6 @@ fn a_retry_comes_back_as_it_was_stored() {
         origin: origin(),
         attempts: made,
         not_before: Some(datetime!(2026-01-01 00:05 UTC)),
-        redrive: None,
     };
     assert_eq!(retry.attempts.made, 2);
     assert_eq!(retry.attempts.first, Some(datetime!(2026-01-01 00:00:00.5 UTC)));
@@ -61,15 +60,13 @@ fn a_record_of_a_newer_version_is_refused_by_its_number() {
 }
 
 #[test]
-fn every_attempt_and_every_redrive_has_its_own_deduplication_id() {
-    let retry = |made, redrive: Option<&str>| {
-        let attempts = Attempts { made, ..Attempts::default() };
-        let redrive = redrive.map(str::to_owned);
-        Retry { route: "r".to_owned(), origin: origin(), attempts, not_before: None, redrive }
-            .dedup_id()
+fn every_delivery_has_its_own_deduplication_id() {
+    let id = |stream: &str, incarnation, sequence| {
+        let (stream, consumer) = (stream.to_owned(), "hooks".to_owned());
+        Delivery { stream, consumer, incarnation, sequence }.dedup_id()
     };
-    let ids = [retry(0, None), retry(1, None), retry(1, Some("u1")), retry(1, Some("u2"))];
-    assert_eq!(ids[1], "EVENTS:7:r:1");
+    assert_eq!(id("EVENTS", 5, 7), "EVENTS:hooks:5:7");
+    let ids = [id("EVENTS", 5, 7), id("EVENTS", 6, 7), id("EVENTS", 5, 8), id("RETRIES", 5, 7)];
     for (index, id) in ids.iter().enumerate() {
         assert!(!ids[..index].contains(id), "{id}");
     }

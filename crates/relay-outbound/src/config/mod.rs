@@ -67,7 +67,8 @@ pub struct RouteConfig {
     /// Events that may be under way at once, over all replicas.
     #[serde(default = "default_window")]
     pub window: NonZeroU32,
-    /// Bytes that may be under way at once, per replica.
+    /// Bytes of events that may be sent at once, per replica. Events that wait for room lie in memory as well: at most
+    /// `window` of them.
     #[serde(default = "default_window_bytes")]
     pub window_bytes: ByteSize,
     /// Most deliveries per second and replica, such as `"50/s"`.

@@ -9,6 +9,9 @@ use event_bus_runtime::config::Problem;
 use super::{Config, RouteConfig};
 use crate::filter::Filter;
 
+/// Far below the number of messages that the client holds for a subscription before it drops them.
+const MAX_WINDOW: u32 = 10_000;
+
 impl Config {
     /// Every problem at once; paths start with `outbound`. `stream_subjects` are those of the stream of events.
     pub fn validate(&self, stream_subjects: &[String]) -> Vec<Problem> {
@@ -69,6 +72,12 @@ impl RouteConfig {
                 );
                 report("retry.dead_letter_subject", message);
             }
+        }
+        if self.window.get() > MAX_WINDOW {
+            report(
+                "window",
+                format!("must be at most {MAX_WINDOW}: more than that the client cannot hold"),
+            );
         }
         if self.window_bytes.bytes() == 0 {
             report("window_bytes", "must be more than 0".to_owned());

@@ -194,3 +194,68 @@ async fn one_event_in_five_that_fails_does_not_delay_the_others() {
     .await;
     relay.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_fails_again_after_its_route_was_removed_is_not_taken_for_a_duplicate() {
+    let world = World::start().await;
+    let sink = CaptureSink::scripted(Script::always(500)).await;
+    let text = route(
+        "hooks",
+        "fleet.>",
+        &sink.url(),
+        "retry = { attempts = 2, schedule = [\"0s\", \"1h\"] }",
+    );
+    let relay = world.relay(&text).await;
+    world.publish("fleet.a", &event("one")).await;
+    testkit::poll_until(LONG, "its retry", async || {
+        (world.messages("RETRIES").await == 1).then_some(())
+    })
+    .await;
+    relay.stop().await;
+    let names = StreamNames {
+        events: "EVENTS".into(),
+        retries: "RETRIES".into(),
+        dead_letters: "DEAD_LETTERS".into(),
+    };
+    let bus = world.environment().await.bus;
+    assert_eq!(relay_outbound::routes::remove(&bus, &names, "hooks").await.unwrap(), Some(1));
+    let relay = world.relay(&text).await;
+    testkit::poll_until(LONG, "its retry again", async || {
+        (world.messages("RETRIES").await == 1).then_some(())
+    })
+    .await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redriven_event_is_delivered_whatever_the_route_subscribes_to_now() {
+    let world = World::start().await;
+    let sink = CaptureSink::scripted(Script::always(400)).await;
+    let relay = world.relay(&route("hooks", "fleet.a", &sink.url(), "")).await;
+    world.publish("fleet.a", &event("one")).await;
+    world.wait_for_dead_letters(1).await;
+    relay.stop().await;
+    sink.set_script(Script::always(200));
+    let relay = world
+        .relay(&route("hooks", "fleet.b", &sink.url(), "filter = \"data.id == 'other'\""))
+        .await;
+    let letters = dead_letters(&world).await;
+    letters.redrive(&all(&letters).await[0]).await.unwrap();
+    sink.wait_for(2, LONG).await;
+    assert_eq!(sink.accepted().get("one"), Some(&1));
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_attempt_waits_if_the_schedule_says_so() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    let relay = world
+        .relay(&route("hooks", "fleet.>", &sink.url(), "retry = { schedule = [\"2s\"] }"))
+        .await;
+    let sent = tokio::time::Instant::now();
+    world.publish("fleet.a", &event("one")).await;
+    let requests = sink.wait_for(1, LONG).await;
+    assert!(requests[0].at - sent.into_std() >= Duration::from_millis(1500));
+    relay.stop().await;
+}

@@ -132,3 +132,88 @@ async fn events_that_age_out_undelivered_are_counted() {
     .await;
     relay.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_restarts_while_the_destination_is_away_use_up_no_attempt() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    sink.stop().await;
+    let text =
+        route("away", "fleet.>", &sink.url(), "retry = { attempts = 1, schedule = [\"0s\"] }");
+    for round in 0..12 {
+        let relay = world.relay(&text).await;
+        if round == 0 {
+            for number in 0..20 {
+                world.publish("fleet.a", &event(&format!("e{number}"))).await;
+            }
+        }
+        testkit::poll_until(LONG, "the hold", async || {
+            (relay.metric(STATE) == Some(1.0)).then_some(())
+        })
+        .await;
+        relay.stop().await;
+    }
+    sink.restart_on_same_port().await;
+    let relay = world.relay(&text).await;
+    testkit::poll_until(LONG, "all events", async || (sink.accepted().len() == 20).then_some(()))
+        .await;
+    assert_eq!(world.messages("DEAD_LETTERS").await, 0);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_whose_destination_hangs_gives_its_events_back_after_a_while() {
+    let world = World::start().await;
+    let (hangs, works) =
+        (CaptureSink::scripted(Script::reply(Reply::Hang)).await, CaptureSink::start().await);
+    let first = world.relay(&route("away", "fleet.>", &hangs.url(), "window = 16")).await;
+    for number in 0..200 {
+        world.publish("fleet.a", &event(&format!("e{number}"))).await;
+    }
+    testkit::poll_until(LONG, "the hold", async || {
+        (first.metric(STATE) == Some(1.0)).then_some(())
+    })
+    .await;
+    let second = world.relay(&route("away", "fleet.>", &works.url(), "window = 16")).await;
+    // All but the one that still probes; the whole window lay with the first one when the hold began.
+    testkit::poll_until(LONG * 2, "the others", async || {
+        (works.accepted().len() >= 199).then_some(())
+    })
+    .await;
+    first.stop().await;
+    testkit::poll_until(LONG, "the last", async || (works.accepted().len() == 200).then_some(()))
+        .await;
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_age_out_while_no_relay_runs_are_counted_by_the_next() {
+    let mut world = World::start().await;
+    world.events.max_age = Some(Duration::from_secs(15));
+    world.events.duplicate_window = Some(Duration::from_secs(1));
+    let away = CaptureSink::start().await;
+    away.stop().await;
+    let text = route("away", "fleet.>", &away.url(), "window = 4");
+    let relay = world.relay(&text).await;
+    for number in 0..50 {
+        world.publish("fleet.a", &event(&format!("e{number}"))).await;
+    }
+    testkit::poll_until(LONG, "the mark on the consumer", async || {
+        let stream = world.jetstream.get_stream("EVENTS").await.ok()?;
+        stream.consumer_info("away").await.ok()?.config.metadata.get("event-bus-behind").cloned()
+    })
+    .await;
+    relay.stop().await;
+    testkit::poll_until(LONG, "the events to age out", async || {
+        (world.messages("EVENTS").await == 0).then_some(())
+    })
+    .await;
+    let relay = world.relay(&text).await;
+    let expired = "relay_outbound_expired_total{route=\"away\"}";
+    let count = testkit::poll_until(LONG, "the count", async || {
+        relay.metric(expired).filter(|count| *count > 0.0)
+    })
+    .await;
+    assert!((46.0..=50.0).contains(&count), "{count}");
+    relay.stop().await;
+}

@@ -62,3 +62,63 @@ async fn a_deleted_consumer_is_made_again_where_it_stood() {
     );
     relay.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_was_made_anew_is_delivered_from_its_beginning() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    let relay = world.relay(&route("hooks", "fleet.>", &sink.url(), "")).await;
+    for number in 0..20 {
+        world.publish("fleet.a", &event(&format!("old{number}"))).await;
+    }
+    world.wait_for_settled("hooks").await;
+    testkit::poll_until(LONG, "a look of the monitor", async || {
+        relay.metric("relay_outbound_pending_events{route=\"hooks\"}")
+    })
+    .await;
+    world.jetstream.delete_stream("EVENTS").await.unwrap();
+    for number in 0..5 {
+        world.publish("fleet.a", &event(&format!("new{number}"))).await;
+    }
+    testkit::poll_until(LONG, "the new events", async || {
+        (sink.accepted().len() == 25).then_some(())
+    })
+    .await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotated_secret_and_a_stricter_guard_are_taken_over() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let text = format!(
+        "[[outbound.routes]]\nname = \"hooks\"\nsubjects = [\"fleet.>\"]\n\
+         sink.webhook = {{ url = \"{}\", secrets = [{{ file = {secret:?} }}] }}\n",
+        sink.url()
+    );
+    let relay = world.relay(&text).await;
+    std::fs::write(&secret, "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD").unwrap();
+    relay.changes.send(config(&text)).unwrap();
+    let mut number = 0;
+    testkit::poll_until(LONG, "a signature by the new secret", async || {
+        number += 1;
+        world.publish("fleet.a", &event(&format!("e{number}"))).await;
+        let request = sink.requests().pop()?;
+        let timestamp = request.header("webhook-timestamp")?.parse().ok()?;
+        let new =
+            event_bus_core::signature::SigningSecret::new("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD");
+        let id = request.header("webhook-id")?;
+        let expected = event_bus_core::signature::sign::standard_webhooks(
+            &[new],
+            id,
+            timestamp,
+            &request.body,
+        );
+        (request.header("webhook-signature") == Some(expected.ok()?.as_str())).then_some(())
+    })
+    .await;
+    relay.stop().await;
+}

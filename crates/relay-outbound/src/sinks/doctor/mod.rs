@@ -17,6 +17,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct DoctorSink {
     client: async_nats::Client,
+    /// Beginning of the subjects that clients of this bus wait for answers on.
+    inbox: String,
 }
 
 /// What the data of a doctor's event says.
@@ -31,12 +33,17 @@ struct Instructions {
 enum NotFromDoctor {
     #[error("the event says not where the doctor waits")]
     NoReply,
+    #[error("the event names another subject than an inbox")]
+    NoInbox,
 }
 
 impl DoctorSink {
     /// A sink on this connection.
     pub fn new(client: async_nats::Client) -> Self {
-        Self { client }
+        let inbox = client.new_inbox();
+        // The last token is the one that differs from inbox to inbox.
+        let inbox = inbox.rsplit_once('.').map_or(inbox.as_str(), |(prefix, _)| prefix).to_owned();
+        Self { client, inbox }
     }
 }
 
@@ -49,6 +56,11 @@ impl Sink for DoctorSink {
     async fn deliver_one(&self, event: &Event) -> Result<(), DeliveryError> {
         let reply = reply_subject(event)
             .ok_or_else(|| DeliveryError::Unencodable(NotFromDoctor::NoReply.into()))?;
+        // Whoever may publish an event for the doctor must not have the relay send to any other subject.
+        let is_inbox = reply.strip_prefix(&self.inbox).is_some_and(|rest| rest.starts_with('.'));
+        if !is_inbox || reply.contains(['*', '>', ' ']) {
+            return Err(DeliveryError::Unencodable(NotFromDoctor::NoInbox.into()));
+        }
         let request = self.client.request(reply, event.id().to_owned().into());
         let answer = match tokio::time::timeout(ANSWER_WITHIN, request).await {
             Ok(Ok(answer)) => answer,
