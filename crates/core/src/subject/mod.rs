@@ -105,11 +105,6 @@ impl Template {
         }
         subject
     }
-
-    /// The pattern that every subject of this template matches.
-    pub fn root(&self) -> &str {
-        self.text.split('.').next().unwrap_or_default()
-    }
 }
 
 impl fmt::Display for Template {

@@ -1,44 +1,24 @@
-//! Rules of NATS subjects with wildcards: `*` is one token, a final `>` is one or more.
+//! Questions about subjects with wildcards, asked of texts. What is no pattern covers and overlaps nothing.
+
+use event_bus_core::subject::Pattern;
 
 /// Whether a stream or consumer may be given this subject.
 pub fn is_valid_pattern(pattern: &str) -> bool {
-    let tokens: Vec<_> = pattern.split('.').collect();
-    tokens.iter().enumerate().all(|(position, token)| match *token {
-        ">" => position + 1 == tokens.len(),
-        "*" => true,
-        token => {
-            !token.is_empty()
-                && !token.contains(|letter: char| {
-                    letter == '*' || letter == '>' || letter.is_whitespace() || letter.is_control()
-                })
-        }
-    })
+    Pattern::parse(pattern).is_ok()
 }
 
 /// Whether every subject that `inner` matches is matched by `outer` too.
 pub fn covers(outer: &str, inner: &str) -> bool {
-    let (mut outer, mut inner) = (outer.split('.'), inner.split('.'));
-    loop {
-        match (outer.next(), inner.next()) {
-            (Some(">"), Some(_)) | (None, None) => return true,
-            (Some("*"), Some(token)) if token != ">" => {}
-            (Some(a), Some(b)) if a == b => {}
-            _ => return false,
-        }
-    }
+    both(outer, inner).is_some_and(|(outer, inner)| outer.covers(&inner))
 }
 
 /// Whether some subject is matched by both.
 pub fn overlap(left: &str, right: &str) -> bool {
-    let (mut left, mut right) = (left.split('.'), right.split('.'));
-    loop {
-        match (left.next(), right.next()) {
-            (Some(">"), Some(_)) | (Some(_), Some(">")) | (None, None) => return true,
-            (Some("*"), Some(_)) | (Some(_), Some("*")) => {}
-            (Some(a), Some(b)) if a == b => {}
-            _ => return false,
-        }
-    }
+    both(left, right).is_some_and(|(left, right)| left.overlaps(&right))
+}
+
+fn both(left: &str, right: &str) -> Option<(Pattern, Pattern)> {
+    Some((Pattern::parse(left).ok()?, Pattern::parse(right).ok()?))
 }
 
 #[cfg(test)]
