@@ -4,6 +4,7 @@
 
 mod cluster;
 mod inbound;
+mod largest;
 mod outage;
 mod relay;
 mod world;

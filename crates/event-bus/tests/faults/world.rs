@@ -32,7 +32,8 @@ impl World {
         std::fs::write(&secret, SECRET).expect("a file");
         let text = format!(
             "[bus]\n{bus}\n[inbound]\nlisten = \"{listen}\"\n[[inbound.sources]]\nname = \"github\"\nprovider = \"github\"\n\
-             secrets = [{{ file = {secret:?} }}]\n[outbound]\ngrace = \"5s\"\n{routes}\n"
+             secrets = [{{ file = {secret:?} }}]\n[[inbound.sources]]\nname = \"verbatim\"\nprovider = \"github\"\n\
+             body = \"base64\"\nsecrets = [{{ file = {secret:?} }}]\n[outbound]\ngrace = \"5s\"\n{routes}\n"
         );
         std::fs::write(folder.path().join("event-bus.toml"), text).expect("a file");
         Self { folder, listen }
@@ -52,6 +53,11 @@ impl World {
         let body = format!(
             "{{\"action\":\"opened\",\"repository\":{{\"url\":\"https://api.github.com/repos/o/r\"}},\"n\":\"{id}\"}}"
         );
+        self.send_to("github", id, &body).await
+    }
+
+    /// Sends a signed body to a source.
+    pub(crate) async fn send_to(&self, source: &str, id: &str, body: &str) -> Option<Response> {
         let signature = sign::github(&SigningSecret::new(SECRET), body.as_bytes());
         let headers = [
             ("Content-Type", "application/json"),
@@ -59,7 +65,7 @@ impl World {
             ("X-GitHub-Delivery", id),
             ("X-Hub-Signature-256", signature.as_str()),
         ];
-        let url = format!("http://{}/hooks/github", self.listen);
+        let url = format!("http://{}/hooks/{source}", self.listen);
         http::try_send("POST", &url, &headers, body.as_bytes()).await.ok()
     }
 
