@@ -6,14 +6,29 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
 /// How much of a body that is refused anyway is read before the answer. A sender that writes everything before it reads
 /// would otherwise see a reset connection instead of the reason.
 const MAX_DISCARDED: usize = 32 * 1024 * 1024;
 
+/// Bytes for which one permit stands.
+const UNIT: usize = 1024;
+
 /// How long that may take.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Room for the bodies of all requests, in units of a kibibyte.
+#[derive(Debug)]
+pub(crate) struct Room(Semaphore);
+
+/// A body and the room that it takes.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    pub(crate) bytes: Bytes,
+    _room: Option<SemaphorePermit<'a>>,
+}
 
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +36,20 @@ pub(crate) enum BodyError {
     TooLarge,
     TimedOut,
     Broken,
+    /// The bodies of other requests take all the room.
+    NoRoom,
+}
+
+impl Room {
+    /// Room for this many bytes.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(Semaphore::new((bytes / UNIT).min(Semaphore::MAX_PERMITS)))
+    }
+
+    fn take(&self, bytes: usize) -> Result<SemaphorePermit<'_>, BodyError> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).map_err(|_| BodyError::NoRoom)?;
+        self.0.try_acquire_many(units).map_err(|_| BodyError::NoRoom)
+    }
 }
 
 /// Reads a body of at most `limit` bytes within `within`. `waits` says that the sender waits for a `100 Continue`, so
@@ -30,7 +59,8 @@ pub(crate) async fn read<B>(
     limit: usize,
     within: Duration,
     waits: bool,
-) -> Result<Bytes, BodyError>
+    room: &Room,
+) -> Result<Held<'_>, BodyError>
 where
     B: Body<Data = Bytes>,
 {
@@ -43,9 +73,9 @@ where
         return Err(BodyError::TooLarge);
     }
     let deadline = Instant::now() + within;
-    let result = timeout_at(deadline, collect(body.as_mut(), declared, limit)).await;
+    let result = timeout_at(deadline, collect(body.as_mut(), declared, limit, room)).await;
     let result = result.unwrap_or(Err(BodyError::TimedOut));
-    if result == Err(BodyError::TooLarge) {
+    if matches!(result, Err(BodyError::TooLarge)) {
         discard(body).await;
     }
     result
@@ -66,34 +96,46 @@ where
     }
 }
 
-async fn collect<B>(
+async fn collect<'a, B>(
     mut body: Pin<&mut B>,
     declared: usize,
     limit: usize,
-) -> Result<Bytes, BodyError>
+    room: &'a Room,
+) -> Result<Held<'a>, BodyError>
 where
     B: Body<Data = Bytes>,
 {
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
+    let mut taken: Option<SemaphorePermit<'_>> = None;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
         let length = first.len().max(more.len()) + data.len();
         if length > limit {
             return Err(BodyError::TooLarge);
         }
+        // Taken as it comes: a sender that declares much and sends little keeps nobody out.
+        let has = taken.as_ref().map_or(0, SemaphorePermit::num_permits) * UNIT;
+        if length > has {
+            let more = room.take(length - has)?;
+            match &mut taken {
+                Some(taken) => taken.merge(more),
+                None => taken = Some(more),
+            }
+        }
         if first.is_empty() && more.is_empty() {
             // Most bodies come in one piece, which is passed on as it is.
             first = data;
         } else {
             if more.is_empty() {
-                more.reserve(declared.max(length));
+                more.reserve(length.max(declared.min(length * 2)));
                 more.extend_from_slice(&first);
             }
             more.extend_from_slice(&data);
         }
     }
-    Ok(if more.is_empty() { first } else { more.freeze() })
+    let bytes = if more.is_empty() { first } else { more.freeze() };
+    Ok(Held { bytes, _room: taken })
 }
 
 #[cfg(test)]
@@ -136,18 +178,33 @@ mod tests {
             (vec![&b"abcd"[..], b"efg"], Err(BodyError::TooLarge)),
             (vec![&b"abcdefg"[..]], Err(BodyError::TooLarge)),
         ] {
-            let body = read(Pieces(pieces, false), 6, SECOND, false).await;
-            assert_eq!(body, expected.map(Bytes::from));
+            let room = Room::new(9000);
+            let body = read(Pieces(pieces, false), 6, SECOND, false, &room).await;
+            assert_eq!(body.map(|body| body.bytes), expected.map(Bytes::from));
         }
-        let declared = read(Full::new(Bytes::from_static(b"abcdefg")), 6, SECOND, true).await;
-        assert_eq!(declared, Err(BodyError::TooLarge));
+        let room = Room::new(9000);
+        let declared =
+            read(Full::new(Bytes::from_static(b"abcdefg")), 6, SECOND, true, &room).await;
+        assert_eq!(declared.unwrap_err(), BodyError::TooLarge);
+    }
+
+    #[tokio::test]
+    async fn bodies_take_room_until_they_are_dropped() {
+        let room = Room::new(2 * UNIT);
+        let body = || Full::new(Bytes::from(vec![b'x'; UNIT + 1]));
+        let first = read(body(), 4 * UNIT, SECOND, false, &room).await.unwrap();
+        let second = read(body(), 4 * UNIT, SECOND, false, &room).await;
+        assert_eq!(second.unwrap_err(), BodyError::NoRoom);
+        drop(first);
+        assert!(read(body(), 4 * UNIT, SECOND, false, &room).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_stops_coming_is_given_up() {
-        let body = read(Pieces(vec![b"ab"], true), 6, SECOND, false).await;
-        assert_eq!(body, Err(BodyError::TimedOut));
-        let endless = read(Pieces(vec![b"abcdefg"], true), 6, SECOND, false).await;
-        assert_eq!(endless, Err(BodyError::TooLarge));
+        let room = Room::new(9000);
+        let body = read(Pieces(vec![b"ab"], true), 6, SECOND, false, &room).await;
+        assert_eq!(body.unwrap_err(), BodyError::TimedOut);
+        let endless = read(Pieces(vec![b"abcdefg"], true), 6, SECOND, false, &room).await;
+        assert_eq!(endless.unwrap_err(), BodyError::TooLarge);
     }
 }

@@ -1,6 +1,6 @@
 //! Who is asking: the address of the client, behind the proxies that are trusted.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 use ipnet::IpNet;
@@ -15,12 +15,19 @@ pub(crate) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
     let lines = headers.get_all("x-forwarded-for").iter().rev();
     let mut claims = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
     while trusted.iter().any(|network| network.contains(&nearest)) {
-        match claims.next().map(|claim| claim.trim().parse::<IpAddr>()) {
-            Some(Ok(claimed)) => nearest = claimed.to_canonical(),
-            Some(Err(_)) | None => break,
+        match claims.next().and_then(claimed) {
+            Some(claimed) => nearest = claimed.to_canonical(),
+            None => break,
         }
     }
     nearest
+}
+
+/// Some proxies write the port as well.
+fn claimed(claim: &str) -> Option<IpAddr> {
+    let claim = claim.trim();
+    let with_port = || claim.parse().ok().map(|address: SocketAddr| address.ip());
+    claim.parse().ok().or_else(with_port)
 }
 
 #[cfg(test)]
@@ -37,6 +44,8 @@ mod tests {
             ("10.0.0.1", &["1.1.1.1", "203.0.113.1,10.0.0.2"], "203.0.113.1"),
             ("::ffff:10.0.0.1", &["203.0.113.1"], "203.0.113.1"),
             ("10.0.0.1", &["203.0.113.1, unknown"], "10.0.0.1"),
+            ("10.0.0.1", &["203.0.113.1:4711"], "203.0.113.1"),
+            ("10.0.0.1", &["[2001:db8::1]:4711"], "2001:db8::1"),
             ("10.0.0.1", &["10.0.0.9"], "10.0.0.9"),
         ] {
             let mut headers = HeaderMap::new();

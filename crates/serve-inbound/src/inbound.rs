@@ -17,7 +17,7 @@ use hyper::body::Body;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::body::{self, BodyError};
+use crate::body::{self, BodyError, Room};
 use crate::build::{self, BuildError};
 use crate::config::{Config, LimitsConfig};
 use crate::error::ReceiveError;
@@ -65,6 +65,7 @@ struct Shared {
     metrics: InboundMetrics,
     seen: Seen,
     permits: Semaphore,
+    room: Room,
     limits: LimitsConfig,
 }
 
@@ -93,6 +94,7 @@ impl Inbound {
             clock,
             metrics,
             permits: Semaphore::new(config.limits.max_concurrent_requests.get()),
+            room: Room::new(config.limits.max_bytes_in_flight.as_usize()),
             limits: config.limits.clone(),
         })))
     }
@@ -159,12 +161,15 @@ impl Inbound {
         }
         let _permit = self.0.permits.try_acquire().map_err(|_| ReceiveError::Busy)?;
         let limit = table.max_body.unwrap_or(usize::MAX).min(self.largest_message());
-        let body = match body::read(body, limit, table.body_timeout, waits).await {
-            Ok(body) => body,
+        let room = &self.0.room;
+        let held = match body::read(body, limit, table.body_timeout, waits, room).await {
+            Ok(held) => held,
             Err(BodyError::TooLarge) => return Err(ReceiveError::BodyTooLarge { limit }.into()),
             Err(BodyError::TimedOut) => return Err(ReceiveError::BodyTimeout.into()),
             Err(BodyError::Broken) => return Err(ReceiveError::BodyBroken.into()),
+            Err(BodyError::NoRoom) => return Err(ReceiveError::Busy.into()),
         };
+        let body = held.bytes.clone();
         match place {
             Place::Hook(source) => self.receive_hook(table, source, head, body, received).await,
             Place::Events(events) => self.receive_events(table, events, head, body, received).await,

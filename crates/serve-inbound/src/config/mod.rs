@@ -67,6 +67,8 @@ pub struct LimitsConfig {
     pub body_read_timeout: Duration,
     /// Requests that are handled at once; further ones are answered 503.
     pub max_concurrent_requests: NonZeroUsize,
+    /// Bytes of bodies that are held at once, verified or not; a request that would exceed it is answered 503.
+    pub max_bytes_in_flight: ByteSize,
     /// Connections that are open at once; further ones wait to be accepted.
     pub max_connections: NonZeroUsize,
     /// Most requests of one client address, such as `"50/s"`; without limit by default.
@@ -167,6 +169,7 @@ impl Default for LimitsConfig {
             header_read_timeout: Duration::from_secs(10),
             body_read_timeout: Duration::from_secs(10),
             max_concurrent_requests: count(1024),
+            max_bytes_in_flight: ByteSize(64 * 1024 * 1024),
             max_connections: count(4096),
             client_rate: None,
         }
@@ -188,6 +191,10 @@ impl Config {
             (
                 "inbound.limits.max_concurrent_requests",
                 old_limits.max_concurrent_requests != new_limits.max_concurrent_requests,
+            ),
+            (
+                "inbound.limits.max_bytes_in_flight",
+                old_limits.max_bytes_in_flight != new_limits.max_bytes_in_flight,
             ),
             (
                 "inbound.limits.max_connections",

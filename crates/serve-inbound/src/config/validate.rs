@@ -16,6 +16,14 @@ use crate::EVENTS_ENDPOINT;
 /// Decodes under every encoding of secrets; it stands for the real one, which is not read here.
 const STAND_IN: &str = "00000000";
 
+/// Room for each header is made before a request is read.
+const MAX_HEADERS: usize = 10_000;
+
+/// Requests or connections; a machine has fewer descriptors.
+const MAX_AT_ONCE: usize = 1_000_000;
+
+const MAX_BYTES_IN_FLIGHT: u64 = 64 * 1024 * 1024 * 1024;
+
 impl Config {
     /// Every problem at once; paths start with `inbound`. `subjects` are those of the stream that takes the events.
     pub fn validate(&self, subjects: &[String]) -> Vec<Problem> {
@@ -62,6 +70,19 @@ impl Config {
         }
         if self.limits.max_body_bytes.is_some_and(|limit| limit.bytes() == 0) {
             refuse("limits.max_body_bytes", "must be larger than 0");
+        }
+        let in_flight = self.limits.max_bytes_in_flight.bytes();
+        if !(1024 * 1024..=MAX_BYTES_IN_FLIGHT).contains(&in_flight) {
+            refuse("limits.max_bytes_in_flight", "must be between 1MiB and 64GiB");
+        }
+        for (key, count, most) in [
+            ("limits.max_headers", self.limits.max_headers, MAX_HEADERS),
+            ("limits.max_concurrent_requests", self.limits.max_concurrent_requests, MAX_AT_ONCE),
+            ("limits.max_connections", self.limits.max_connections, MAX_AT_ONCE),
+        ] {
+            if count.get() > most {
+                refuse(key, &format!("must be at most {most}"));
+            }
         }
     }
 
