@@ -30,6 +30,6 @@ pub mod sinks;
 mod store;
 
 pub use checks::checks;
-pub use config::{Config, Rate, RetryConfig, RouteConfig, Start};
+pub use config::{Config, RetryConfig, RouteConfig, Start};
 pub use relay::{BuildError, Environment, Relay, RunError, STREAMS, doctor_route};
 pub use store::StreamNames;

@@ -97,7 +97,7 @@ impl Route {
             patterns,
             filter,
             schedule,
-            limiter: config.rate.map(|rate| governor::RateLimiter::direct(rate.quota())),
+            limiter: config.rate.map(|rate| governor::RateLimiter::direct(rate.even())),
             bytes: Semaphore::new(byte_permits as usize),
             byte_permits,
             hold: Hold::new(),

@@ -4,12 +4,11 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use event_bus_runtime::config::Rate;
 use governor::clock::{Clock, DefaultClock};
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use moka::sync::Cache;
-
-use crate::config::Rate;
 
 /// Most client addresses that are watched at once; the least recent ones are forgotten first.
 const MAX_CLIENTS: u64 = 16 * 1024;
@@ -33,7 +32,7 @@ pub(crate) struct ClientLimiter {
 
 impl Limiter {
     pub(crate) fn new(rate: Rate) -> Self {
-        Self::with_quota(rate.quota())
+        Self::with_quota(rate.bursting())
     }
 
     /// How long to wait, if the rate is used up.
@@ -50,7 +49,7 @@ impl ClientLimiter {
     pub(crate) fn new(rate: Rate) -> Self {
         let clients =
             Cache::builder().max_capacity(MAX_CLIENTS).time_to_idle(CLIENT_MEMORY).build();
-        Self { quota: rate.quota(), clients }
+        Self { quota: rate.bursting(), clients }
     }
 
     /// How long this client has to wait, if its rate is used up.

@@ -1,6 +1,5 @@
 //! `[outbound]`: the relay's settings, as they stand in the file.
 
-mod rate;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -12,14 +11,13 @@ use std::time::Duration;
 
 use event_bus_core::schedule::{InvalidSchedule, Schedule};
 use event_bus_core::wire;
-use event_bus_runtime::config::{ByteSize, duration};
+use event_bus_runtime::config::{ByteSize, Rate, duration};
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::sinks::SinkConfig;
 
-pub use rate::Rate;
 pub use start::Start;
 
 /// `[outbound]`.

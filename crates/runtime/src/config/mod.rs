@@ -10,6 +10,7 @@ mod error;
 mod locate;
 mod overlay;
 mod path;
+mod rate;
 mod wording;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use byte_size::ByteSize;
 pub use env::EnvMap;
 pub use error::{ConfigError, Located, Origin, Problem};
 use path::{KeyPath, Step};
+pub use rate::Rate;
 
 /// A longer file is no configuration.
 const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;

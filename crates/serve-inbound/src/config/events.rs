@@ -6,11 +6,12 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use event_bus_runtime::SecretRef;
+use event_bus_runtime::config::Rate;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, de};
 
-use super::{HmacConfig, Rate};
+use super::HmacConfig;
 
 /// `[inbound.events]`: its presence opens `POST /events`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]

@@ -2,7 +2,6 @@
 
 mod events;
 mod generic;
-mod rate;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -13,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use event_bus_runtime::SecretRef;
-use event_bus_runtime::config::{ByteSize, duration};
+use event_bus_runtime::config::{ByteSize, Rate, duration};
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,7 +20,6 @@ use url::Url;
 
 pub use events::{EventsAuth, EventsConfig, HmacAuth};
 pub use generic::{HashAlgorithm, Header, HmacConfig, KeyEncoding, SignatureEncoding, TokenConfig};
-pub use rate::Rate;
 
 /// `[inbound]`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]

@@ -8,7 +8,7 @@ use governor::Quota;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
-/// Requests per second, minute or hour.
+/// A number per second, minute or hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     count: NonZeroU32,
@@ -28,16 +28,24 @@ impl Rate {
         Some(Self { count: count.parse().ok()?, seconds })
     }
 
-    /// The rate for a limiter. Senders deliver in bursts, so the whole count may come at once.
-    pub fn quota(self) -> Quota {
-        let period = Duration::from_secs(self.seconds.into()) / self.count.get();
-        // A period of zero is the only failure, and more than a request per nanosecond is no limit.
-        Quota::with_period(period)
-            .unwrap_or(Quota::per_second(NonZeroU32::MAX))
-            .allow_burst(self.count)
+    /// The rate for a limiter that lets the whole count through at once: senders deliver in bursts.
+    pub fn bursting(self) -> Quota {
+        self.quota(self.count)
     }
 
-    /// Requests per minute, at least one: the unit of CloudEvents' `WebHook-Allowed-Rate`.
+    /// The rate for a limiter that lets through at once what a second has: a destination wants an even flow.
+    pub fn even(self) -> Quota {
+        self.quota(NonZeroU32::new(self.count.get() / self.seconds).unwrap_or(NonZeroU32::MIN))
+    }
+
+    fn quota(self, burst: NonZeroU32) -> Quota {
+        let period = Duration::from_secs(self.seconds.into()) / self.count.get();
+        // A period of zero is the only failure, and more than one per nanosecond is no limit.
+        let quota = Quota::with_period(period).unwrap_or(Quota::per_second(NonZeroU32::MAX));
+        quota.allow_burst(burst)
+    }
+
+    /// The number per minute, at least one: the unit of CloudEvents' `WebHook-Allowed-Rate`.
     pub fn per_minute(self) -> u32 {
         let count = u64::from(self.count.get()) * 60 / u64::from(self.seconds);
         u32::try_from(count).unwrap_or(u32::MAX).max(1)
@@ -56,13 +64,13 @@ impl<'de> Deserialize<'de> for Rate {
 
 impl JsonSchema for Rate {
     fn schema_name() -> Cow<'static, str> {
-        "RequestRate".into()
+        "Rate".into()
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "description": "Requests per second, minute or hour.",
+            "description": "A number per second, minute or hour.",
             "pattern": "^[0-9]+/[smh]$",
             "examples": ["100/s", "600/m"],
         })
@@ -92,9 +100,16 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_count_may_come_at_once() {
-        for (text, burst) in [("50/s", 50), ("600/m", 600), ("4294967295/s", u32::MAX)] {
-            assert_eq!(Rate::parse(text).unwrap().quota().burst_size().get(), burst);
+    fn the_whole_count_or_that_of_a_second_may_come_at_once() {
+        for (text, bursting, even) in [
+            ("50/s", 50, 50),
+            ("600/m", 600, 10),
+            ("1/h", 1, 1),
+            ("4294967295/s", u32::MAX, u32::MAX),
+        ] {
+            let rate = Rate::parse(text).unwrap();
+            assert_eq!(rate.bursting().burst_size().get(), bursting);
+            assert_eq!(rate.even().burst_size().get(), even);
         }
     }
 }
