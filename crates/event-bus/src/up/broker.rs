@@ -67,7 +67,7 @@ impl Broker {
         })?;
         if TcpStream::connect(("127.0.0.1", self.port)).await.is_ok() {
             return Err(Failure::failed(format!(
-                "another program listens on 127.0.0.1:{}; stop it, or take any free port with --nats-port 0",
+                "another program listens on 127.0.0.1:{}; stop it, or run beside it with --nats-port 0 and a folder of your own, named with --data",
                 self.port
             )));
         }

@@ -2,12 +2,13 @@
 //! that prints what it receives.
 //!
 //! The broker is a real one with its data in a folder, so what was accepted survives a restart. It listens on the
-//! loopback alone, and ends with this process, last of all.
+//! loopback alone, and ends with this process, last of all. One `up` at a time uses a folder.
 
 mod broker;
 mod demo;
 mod guard;
 mod locate;
+mod lock;
 mod plan;
 mod sink;
 
@@ -51,7 +52,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments, context: Context) -> Outcome {
-    let plan = Plan::make(&arguments, &context)?;
+    let (plan, _lock) = Plan::make(&arguments, &context)?;
     let program = locate::nats_server(arguments.nats_server.as_deref(), context.source.env())?;
     let _telemetry = telemetry::init(&plan.config.telemetry)?;
     let (stop, reload) = (shutdown::signals(), shutdown::reload_signal());

@@ -7,6 +7,7 @@ use event_bus_runtime::bus::ServerUrls;
 
 use super::Arguments;
 use super::demo::{self, Addresses};
+use super::lock::FolderLock;
 use crate::cli::Context;
 use crate::config::{ConfigSource, RootConfig};
 use crate::failure::Failure;
@@ -27,8 +28,11 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Reads the configuration, after writing it where none is given.
-    pub(super) fn make(arguments: &Arguments, context: &Context) -> Result<Self, Failure> {
+    /// Takes the folder, and reads the configuration, after writing it where none is given.
+    pub(super) fn make(
+        arguments: &Arguments,
+        context: &Context,
+    ) -> Result<(Self, FolderLock), Failure> {
         if context.source.url().is_some() {
             return Err(Failure::usage(
                 "`up` runs a broker of its own; choose its port with --nats-port",
@@ -38,21 +42,23 @@ impl Plan {
         if given && arguments.listen.is_some() {
             return Err(Failure::usage("with --config, inbound.listen says where to listen"));
         }
-        let (source, sink) = if given {
-            (context.source.clone(), arguments.sink_listen)
+        let (source, sink, port, lock) = if given {
+            let source = context.source.clone();
+            let url = source.read()?.bus.url;
+            let port = arguments.nats_port.map_or_else(|| managed_port(&url), free_port)?;
+            (source, arguments.sink_listen, port, FolderLock::take(&arguments.data)?)
         } else {
+            // Taken before the file is written, which may be in use.
+            let lock = FolderLock::take(&arguments.data)?;
             let (file, sink) = make_demo(arguments)?;
-            (context.source.clone().with_file(file), Some(sink))
-        };
-        let config = source.read()?;
-        let port = match (arguments.nats_port, given) {
-            // Without a file the port is in the one that was just written.
-            (Some(port), true) => free_port(port)?,
-            (Some(_), false) | (None, _) => managed_port(&config.bus.url)?,
+            let source = context.source.clone().with_file(file);
+            let port = managed_port(&source.read()?.bus.url)?;
+            (source, Some(sink), port, lock)
         };
         let source =
             source.with_url(ServerUrls::parse([format!("nats://127.0.0.1:{port}").as_str()])?);
-        Ok(Self { config: source.read()?, source, broker_port: port, sink, is_demo: !given })
+        let config = source.read()?;
+        Ok((Self { source, config, broker_port: port, sink, is_demo: !given }, lock))
     }
 
     /// Tells the user what there is, and a program what it needs.

@@ -135,6 +135,41 @@ async fn what_was_accepted_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_second_one_in_the_folder_is_refused_and_does_the_first_no_harm() {
+    let up = Up::start().await;
+    up.send("before").await;
+    let config = up.folder.path().join("event-bus.toml");
+    let written = fs::read_to_string(&config).unwrap();
+    let given = up.folder.path().join("given.toml");
+    fs::write(&given, "[outbound]\n").unwrap();
+    for arguments in [&[][..], &["--config", given.to_str().unwrap()]] {
+        let second = event_bus(&["up", "--nats-port", "0", "--data"])
+            .arg(up.folder.path())
+            .args(arguments.iter().copied())
+            .output(LONG)
+            .await;
+        assert_eq!(second.code(), Some(1), "{}", second.stderr);
+        assert!(second.stderr.contains("another `event-bus up` uses"), "{}", second.stderr);
+        assert!(second.stderr.contains("--data"), "{}", second.stderr);
+    }
+    assert_eq!(fs::read_to_string(&config).unwrap(), written);
+    let broker = up.broker().unwrap();
+    kill(broker, Signal::SIGKILL).unwrap();
+    up.send("after").await;
+
+    // The broker holds the lock as well: it may outlive one that is killed, and then still uses the folder.
+    let held = fs::read_dir(format!("/proc/{}/fd", up.broker().unwrap())).unwrap();
+    let mut held = held.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    assert!(held.any(|path| path == up.folder.path().join("lock")));
+    up.running.kill9();
+    up.wait_until_nothing_is_left().await;
+    let second = command(up.folder.path(), &["--nats-port", "0"]).spawn();
+    second.wait_for_text("event-bus is up", LONG).await;
+    second.terminate();
+    assert_eq!(second.output(LONG).await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn a_broker_that_dies_is_started_again() {
     let up = Up::start().await;
     up.send("before").await;
