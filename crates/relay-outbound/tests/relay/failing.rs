@@ -259,3 +259,33 @@ async fn the_first_attempt_waits_if_the_schedule_says_so() {
     assert!(requests[0].at - sent.into_std() >= Duration::from_millis(1500));
     relay.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_delivered_over_and_over_and_never_settled_is_parked_untried() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    let text = route("hooks", "fleet.>", &sink.url(), "");
+    world.relay(&text).await.stop().await;
+    world.publish("fleet.a", &event("one")).await;
+    // What a relay looks like to the server that is killed by the event each time.
+    let client = world.nats.connect().await;
+    let mut deliveries =
+        client.queue_subscribe("deliver.EVENTS.hooks", "hooks".to_owned()).await.unwrap();
+    for number in 0..501 {
+        let delivery = futures_util::StreamExt::next(&mut deliveries).await.unwrap();
+        if number == 500 {
+            // The last one must come to the relay, and not to a subscription that nobody reads.
+            deliveries.unsubscribe().await.unwrap();
+            client.flush().await.unwrap();
+        }
+        client.publish(delivery.reply.unwrap(), "-NAK".into()).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    let relay = world.relay(&text).await;
+    world.wait_for_dead_letters(1).await;
+    let letters = dead_letters(&world).await;
+    let letter = &all(&letters).await[0].letter;
+    assert_eq!((letter.reason, letter.attempts.made), (DeadLetterReason::Crashing, 0));
+    assert_eq!(sink.count(), 0);
+    relay.stop().await;
+}
