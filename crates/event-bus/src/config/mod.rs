@@ -1,6 +1,7 @@
 //! The configuration file as a whole, and where it comes from.
 
 mod problems;
+pub(crate) mod restart;
 #[cfg(test)]
 mod tests;
 
@@ -10,7 +11,7 @@ use event_bus_doctor::DoctorConfig;
 use event_bus_runtime::bus::{ServerUrls, StreamRole};
 use event_bus_runtime::config::Problem;
 use event_bus_runtime::telemetry::TelemetryConfig;
-use event_bus_runtime::{BusConfig, ConfigError, Document, EnvMap, SecretsConfig};
+use event_bus_runtime::{BusConfig, ConfigError, Document, EnvMap, SecretRef, SecretsConfig};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -122,6 +123,11 @@ impl RootConfig {
         problems.extend(self.outbound.iter().flat_map(|outbound| outbound.validate(&subjects)));
         problems.extend(self.telemetry.validate());
         problems
+    }
+
+    /// Where the secret of the doctor's built-in source and route is; none switches them off.
+    pub(crate) fn doctor_secret(&self) -> Option<&SecretRef> {
+        self.doctor.as_ref().and_then(|doctor| doctor.secret.as_ref())
     }
 
     /// Names of the streams, as the relay and its tools use them.

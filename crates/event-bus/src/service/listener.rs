@@ -23,3 +23,14 @@ pub(crate) async fn bind(address: SocketAddr, whose: &str) -> Result<TcpListener
         Failure::failed(format!("{whose} cannot listen on {address}: {error}; {remedy}"))
     })
 }
+
+/// The same for a listener that may be left out.
+pub(super) async fn bind_admin(
+    address: Option<SocketAddr>,
+    whose: &str,
+) -> Result<Option<TcpListener>, Failure> {
+    match address {
+        Some(address) => bind(address, whose).await.map(Some),
+        None => Ok(None),
+    }
+}

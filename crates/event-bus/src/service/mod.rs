@@ -1,6 +1,7 @@
 //! Composition: a service is its configuration, a connection, its listeners and its tasks, put together here.
 //!
-//! Order of the start: read and check, bind every listener, connect, build, run. A broker that is away delays nothing.
+//! Order of the start: read and check, bind every listener, then for each service connect, build with its secrets, run.
+//! Building comes after connecting because it needs the connection. A broker that is away delays nothing.
 //! Order of the end: no new work, work at hand finishes within its grace, the rest stays on the bus, connections close.
 
 mod inbound;
@@ -8,6 +9,7 @@ mod listener;
 mod outbound;
 mod reload;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use event_bus_core::Chain;
@@ -17,12 +19,14 @@ use event_bus_runtime::{
     Bus, BusConfig, Clock, Metrics, Readiness, Secret, SecretResolver, TaskGroup, shutdown,
     telemetry,
 };
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{ConfigSource, RootConfig};
 use crate::failure::{Failure, Outcome};
 pub(crate) use inbound::InboundService;
 pub(crate) use listener::bind;
+use listener::bind_admin;
 pub(crate) use outbound::OutboundService;
 
 /// What ending may take beyond the grace of a service itself.
@@ -42,19 +46,32 @@ pub(crate) enum Mode {
     All,
 }
 
+/// Services whose listeners are bound: nobody else can take their ports any more, and nothing runs yet.
+pub(crate) struct Bound {
+    config: RootConfig,
+    inbound: Option<inbound::Bound>,
+    outbound: Option<outbound::Bound>,
+}
+
 /// The services of this process. Cloning shares them.
 #[derive(Clone)]
 pub(crate) struct Services {
+    /// What they were started with: what a reload cannot change is compared with it.
+    started: Arc<RootConfig>,
+    /// The doctor's secret at the start.
+    doctor: Option<Secret>,
     pub(crate) inbound: Option<InboundService>,
     pub(crate) outbound: Option<OutboundService>,
 }
 
 /// What every service is started with.
-pub(crate) struct Start<'a> {
-    pub(crate) config: &'a RootConfig,
-    pub(crate) secrets: SecretResolver,
-    pub(crate) clock: Clock,
-    pub(crate) tasks: &'a mut TaskGroup,
+struct Start<'a> {
+    config: &'a RootConfig,
+    secrets: SecretResolver,
+    /// The secret of the doctor's built-in source and route; none switches them off.
+    doctor: Option<Secret>,
+    clock: Clock,
+    tasks: &'a mut TaskGroup,
 }
 
 /// Runs one service until a signal ends it.
@@ -63,36 +80,53 @@ pub(crate) async fn run(source: ConfigSource, mode: Mode) -> Outcome {
     let _telemetry = telemetry::init(&config.telemetry)?;
     let mut tasks = TaskGroup::new(shutdown::signals());
     let reload = shutdown::reload_signal();
-    let services = Services::start(&config, &source, mode, &mut tasks).await?;
+    let services = Bound::bind(&config, mode).await?.start(&source, &mut tasks).await?;
     services.run(source, reload, tasks).await
 }
 
-impl Services {
-    /// Starts the services; their tasks end with the group.
-    pub(crate) async fn start(
-        config: &RootConfig,
-        source: &ConfigSource,
-        mode: Mode,
-        tasks: &mut TaskGroup,
-    ) -> Result<Self, Failure> {
-        let secrets = SecretResolver::new(source.env().clone(), &config.secrets);
-        let mut start = Start { config, secrets, clock: Clock::system(), tasks };
+impl Bound {
+    /// Binds every listener of the services of this mode.
+    pub(crate) async fn bind(config: &RootConfig, mode: Mode) -> Result<Self, Failure> {
         let (inbound, outbound) = match mode {
             Mode::Inbound => (Some(require(&config.inbound, "inbound")?), None),
             Mode::Outbound => (None, Some(require(&config.outbound, "outbound")?)),
             Mode::All => (config.inbound.as_ref(), config.outbound.as_ref()),
         };
         let inbound = match inbound {
-            Some(inbound) => Some(Box::pin(InboundService::start(inbound, &mut start)).await?),
+            Some(inbound) => Some(inbound::Bound::bind(inbound).await?),
             None => None,
         };
         let outbound = match outbound {
-            Some(outbound) => Some(Box::pin(OutboundService::start(outbound, &mut start)).await?),
+            Some(outbound) => Some(outbound::Bound::bind(outbound).await?),
             None => None,
         };
-        Ok(Self { inbound, outbound })
+        Ok(Self { config: config.clone(), inbound, outbound })
     }
 
+    /// Starts the services; their tasks end with the group.
+    pub(crate) async fn start(
+        self,
+        source: &ConfigSource,
+        tasks: &mut TaskGroup,
+    ) -> Result<Services, Failure> {
+        let secrets = SecretResolver::new(source.env().clone(), &self.config.secrets);
+        let doctor = doctor_secret(&self.config, &secrets)?;
+        let config = &self.config;
+        let clock = Clock::system();
+        let mut start = Start { config, secrets, doctor: doctor.clone(), clock, tasks };
+        let inbound = match self.inbound {
+            Some(bound) => Some(Box::pin(bound.start(&mut start)).await?),
+            None => None,
+        };
+        let outbound = match self.outbound {
+            Some(bound) => Some(Box::pin(bound.start(&mut start)).await?),
+            None => None,
+        };
+        Ok(Services { started: Arc::new(self.config), doctor, inbound, outbound })
+    }
+}
+
+impl Services {
     /// Runs until the group's shutdown or a task's failure, then ends in order.
     pub(crate) async fn run(
         self,
@@ -143,22 +177,16 @@ impl Start<'_> {
         }
     }
 
-    /// The secret of the doctor's built-in source and route; none switches them off.
-    fn doctor_secret(&self) -> Result<Option<Secret>, Failure> {
-        doctor_secret(self.config, &self.secrets)
-    }
-
-    /// Answers admin requests from now on, where the service has an address for them.
-    async fn serve_admin(
+    /// Answers admin requests from now on, where the service has a listener for them.
+    fn serve_admin(
         &mut self,
         task: &'static str,
-        address: Option<std::net::SocketAddr>,
+        listener: Option<TcpListener>,
         readiness: &Readiness,
         metrics: &Metrics,
     ) -> Outcome {
-        let Some(address) = address else { return Ok(()) };
-        let listener = bind(address, task).await?;
-        tracing::info!(address = %address, "{task} listens");
+        let Some(listener) = listener else { return Ok(()) };
+        tracing::info!(address = %listener.local_addr()?, "{task} listens");
         let (readiness, metrics) = (readiness.clone(), metrics.clone());
         let shutdown = self.tasks.shutdown().clone();
         self.tasks
@@ -169,8 +197,7 @@ impl Start<'_> {
 
 /// The secret of the doctor's built-in source and route.
 fn doctor_secret(config: &RootConfig, secrets: &SecretResolver) -> Result<Option<Secret>, Failure> {
-    let reference = config.doctor.as_ref().and_then(|doctor| doctor.secret.as_ref());
-    let resolved = reference.map(|reference| secrets.resolve(reference)).transpose();
+    let resolved = config.doctor_secret().map(|reference| secrets.resolve(reference)).transpose();
     resolved.map_err(|error| Failure::usage(format!("doctor.secret: {}", Chain(&error))))
 }
 

@@ -26,7 +26,7 @@ use self::plan::Plan;
 use crate::cli::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
-use crate::service::{Mode, Services, bind};
+use crate::service::{Bound, Mode, Services, bind};
 pub(crate) use guard::{GuardArguments, guard};
 
 /// How often it is looked whether everything is ready.
@@ -60,6 +60,8 @@ pub(crate) async fn run(arguments: Arguments, context: Context) -> Outcome {
         Some(address) => Some(bind(address, "the built-in sink").await?),
         None => None,
     };
+    // Before the broker starts: what cannot listen leaves the broker's files alone.
+    let services = Bound::bind(&plan.config, Mode::All).await?;
     let broker = Broker::new(program, &arguments.data.join("nats"), plan.broker_port);
     let Some(broker) = stop.run_until_cancelled(broker.start()).await else { return Ok(()) };
     // What the services need until their end: it stops after them.
@@ -70,7 +72,7 @@ pub(crate) async fn run(arguments: Arguments, context: Context) -> Outcome {
         below.spawn_fallible("sink", served);
     }
     let ended = tokio::select! {
-        ended = serve(plan, stop, reload, context.output) => ended,
+        ended = serve(plan, services, stop, reload, context.output) => ended,
         ended = below.first_exit_or_shutdown() => ended.map_err(Failure::from),
     };
     below.drain(guard::GRACE * 3).await?;
@@ -79,12 +81,13 @@ pub(crate) async fn run(arguments: Arguments, context: Context) -> Outcome {
 
 async fn serve(
     plan: Plan,
+    services: Bound,
     stop: CancellationToken,
     reload: shutdown::ReloadSignal,
     output: Output,
 ) -> Outcome {
     let mut tasks = TaskGroup::new(stop.clone());
-    let services = Services::start(&plan.config, &plan.source, Mode::All, &mut tasks).await?;
+    let services = services.start(&plan.source, &mut tasks).await?;
     let source = plan.source.clone();
     tasks.spawn("greeting", greet(plan, services.clone(), stop, output));
     services.run(source, reload, tasks).await

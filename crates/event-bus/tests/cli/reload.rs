@@ -76,3 +76,45 @@ async fn a_wrong_file_changes_nothing() {
     world.stop(relay).await;
     world.stop(inbound).await;
 }
+
+#[tokio::test]
+async fn what_needs_a_restart_is_named_and_stays_as_it_was() {
+    let sink = CaptureSink::start().await;
+    let world = World::start(&route("first", "fleet.>", &sink.url())).await;
+    let inbound = world.serve_inbound().await;
+    let relay = world.relay_outbound().await;
+    let started = std::fs::read_to_string(world.config()).unwrap();
+    let copy = world.folder.path().join("started.toml");
+    std::fs::write(&copy, &started).unwrap();
+    let changed = started
+        .replace("[bus]\n", "[bus]\nconnect_timeout = '7s'\nstreams.retries.replicas = 3\n")
+        .replace("grace = '5s'", "grace = '6s'")
+        .replace("/doctor\"", "/github\"")
+        + "[telemetry]\nlog_filter = 'debug'\n[secrets]\nallow_env = false\n";
+    std::fs::write(world.config(), changed).unwrap();
+    let common = [
+        "bus.connect_timeout",
+        "bus.streams.retries",
+        "telemetry.log_filter",
+        "secrets.allow_env",
+        "doctor.secret",
+    ];
+    for (service, own, other) in
+        [(&inbound, "inbound.grace", "outbound.grace"), (&relay, "outbound.grace", "inbound.grace")]
+    {
+        service.signal(Signal::SIGHUP);
+        service.wait_for_text("which need a restart", LONG).await;
+        let text = service.stderr();
+        for key in common.iter().chain([&own]) {
+            assert!(text.contains(key), "{key}\n{text}");
+        }
+        for key in [other, "bus.url", "telemetry.log_format"] {
+            assert!(!text.contains(key), "{key}\n{text}");
+        }
+    }
+    // Both services still know the doctor of the start.
+    let doctor = crate::world::event_bus(&["doctor", "--config"]).arg(&copy).output(LONG).await;
+    assert_eq!(doctor.code(), Some(0), "{}", doctor.stdout);
+    world.stop(relay).await;
+    world.stop(inbound).await;
+}
