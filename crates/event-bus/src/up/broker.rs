@@ -71,7 +71,8 @@ impl Broker {
                 self.port
             )));
         }
-        fs::write(self.config_path(), self.config())?;
+        // Of this run alone, so that an old error is not taken for the reason of a new one.
+        File::create(self.log_path())?;
         let guard = self.spawn()?;
         let mut running = Running { broker: self, guard, since: Instant::now() };
         running.wait_until_ready().await?;
@@ -79,6 +80,7 @@ impl Broker {
     }
 
     fn spawn(&self) -> io::Result<Guard> {
+        fs::write(self.config_path(), self.config())?;
         let log = File::options().create(true).append(true).open(self.log_path())?;
         let mut command = Command::new(std::env::current_exe()?);
         command

@@ -153,8 +153,8 @@ async fn a_second_one_in_the_folder_is_refused_and_does_the_first_no_harm() {
         assert!(second.stderr.contains("--data"), "{}", second.stderr);
     }
     assert_eq!(fs::read_to_string(&config).unwrap(), written);
-    let broker = up.broker().unwrap();
-    kill(broker, Signal::SIGKILL).unwrap();
+    fs::write(up.folder.path().join("nats/nats.conf"), "spoilt").unwrap();
+    kill(up.broker().unwrap(), Signal::SIGKILL).unwrap();
     up.send("after").await;
 
     // The broker holds the lock as well: it may outlive one that is killed, and then still uses the folder.
@@ -207,13 +207,29 @@ async fn a_taken_port_and_a_broker_that_cannot_start_are_named() {
     assert_eq!(output.code(), Some(1), "{}", output.stderr);
     assert!(output.stderr.contains("another program listens on 127.0.0.1"), "{}", output.stderr);
 
+    // A port of a service: the broker was not even started.
+    let port = taken.local_addr().unwrap().to_string();
+    let given = folder.path().join("given.toml");
+    fs::write(&given, format!("[inbound]\nlisten = '{port}'\n")).unwrap();
+    let output = event_bus(&["up", "--nats-port", "0", "--data"])
+        .arg(folder.path())
+        .arg("--config")
+        .arg(&given)
+        .output(LONG)
+        .await;
+    assert_eq!(output.code(), Some(1), "{}", output.stderr);
+    assert!(output.stderr.contains("serve-inbound cannot listen"), "{}", output.stderr);
+    assert!(!folder.path().join("nats/nats.log").exists());
+
     // A file where the broker wants a folder.
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir_all(folder.path().join("nats")).unwrap();
     fs::write(folder.path().join("nats/jetstream"), "").unwrap();
+    fs::write(folder.path().join("nats/nats.log"), "of an old run\n").unwrap();
     let output = command(folder.path(), &["--nats-port", "0"]).output(LONG).await;
     assert_eq!(output.code(), Some(1), "{}", output.stderr);
     assert!(output.stderr.contains("ended during its start"), "{}", output.stderr);
+    assert!(!output.stderr.contains("of an old run"), "{}", output.stderr);
 
     let elsewhere = folder.path().join("elsewhere.toml");
     fs::write(&elsewhere, "[bus]\nurl = 'nats://nats.example.com:4222'\n[outbound]\n").unwrap();
