@@ -287,11 +287,11 @@ fn plain_length(bytes: &[u8]) -> usize {
 fn special_bytes(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHEST_BITS: u64 = ONES * 0x80;
-    // A byte that is smaller than `limit` borrows from its neighbour, and had no highest bit of its own.
-    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
-    let quote = below(word ^ (ONES * u64::from(b'"')), 1);
-    let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
-    (quote | backslash | below(word, 0x20)) & HIGHEST_BITS
+    // A byte that is below the subtrahend borrows, which sets its highest bit. Beside the controls only the quote is
+    // below 0x21 once its second bit is flipped.
+    let control_or_quote = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+    let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+    (control_or_quote | backslash) & !word & HIGHEST_BITS
 }
 
 fn code_unit(digits: &[u8]) -> Option<u16> {
