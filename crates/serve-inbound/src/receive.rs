@@ -121,9 +121,10 @@ fn event(
     let Description {
         id, ce_source, kind, subject, time, data, datacontenttype, extensions, ..
     } = description;
+    let recorded = format_time(now);
     let mut event = Event::builder(id, ce_source, kind)
-        .time(time.unwrap_or(now))
-        .extension("recordedtime", Value::String(format_time(now)));
+        .time_text(time.map_or_else(|| recorded.clone(), format_time))
+        .extension("recordedtime", Value::String(recorded));
     if let Some(subject) = subject {
         event = event.subject(subject);
     }

@@ -1,21 +1,23 @@
 //! A shortcut for duplicates: ids that the stream has confirmed lately. The stream decides; this only spares asking it.
 
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use event_bus_runtime::Bus;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use tokio::sync::watch;
 
-/// About 6 MiB.
-const MAX_IDS: u64 = 32 * 1024;
+/// About 2 MiB. The latest ids are enough: a sender that lost the answer asks again soon, and later the stream is asked.
+const MAX_IDS: u64 = 8 * 1024;
 
 /// Length of a dedup id.
 const ID_LENGTH: usize = 22;
 
 /// Where confirmed ids are stored.
 pub(crate) struct Seen {
-    sequences: Cache<[u8; ID_LENGTH], u64>,
+    sequences: Cache<[u8; ID_LENGTH], u64, BuildHasherDefault<IdHasher>>,
     connection: Mutex<watch::Receiver<bool>>,
 }
 
@@ -24,10 +26,10 @@ impl Seen {
     pub(crate) fn new(bus: &Bus, duplicate_window: Duration) -> Self {
         let sequences = Cache::builder()
             .max_capacity(MAX_IDS)
-            // With room to spare it is seldom laid out anew.
-            .initial_capacity(usize::try_from(2 * MAX_IDS).unwrap_or_default())
+            // The latest ids are those that are asked for, not the most frequent.
+            .eviction_policy(EvictionPolicy::lru())
             .time_to_live(duplicate_window)
-            .build();
+            .build_with_hasher(BuildHasherDefault::default());
         Self { sequences, connection: Mutex::new(bus.connection()) }
     }
 
@@ -37,7 +39,9 @@ impl Seen {
             self.sequences.invalidate_all();
             return None;
         }
-        self.sequences.get(dedup_id.as_bytes())
+        // Nearly every event is new, and the cache keeps account of each miss of `get`.
+        let id = dedup_id.as_bytes();
+        if self.sequences.contains_key(id) { self.sequences.get(id) } else { None }
     }
 
     /// Remembers an event that the stream has confirmed.
@@ -55,5 +59,27 @@ impl Seen {
             connection.mark_unchanged();
         }
         changed
+    }
+}
+
+/// Ids are hashes already: folding a part of one is enough.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(part) = bytes.first_chunk() {
+            // A character of base64url does not fill its byte; the product spreads it over all bits.
+            let product = u128::from(u64::from_le_bytes(*part)) * 0x9E37_79B9_7F4A_7C15;
+            let [low, high] = [product, product >> 64].map(|half| half as u64);
+            self.0 ^= low ^ high;
+        }
+    }
+
+    /// The length, which is the same for all ids.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
