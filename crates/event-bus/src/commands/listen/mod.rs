@@ -157,11 +157,16 @@ impl Since {
     }
 
     fn policy(since: Option<Self>, now: OffsetDateTime) -> DeliverPolicy {
-        match since {
-            None => DeliverPolicy::New,
-            Some(Self::All) => DeliverPolicy::All,
-            Some(Self::Ago(ago)) => DeliverPolicy::ByStartTime { start_time: now - ago },
-            Some(Self::At(start_time)) => DeliverPolicy::ByStartTime { start_time },
+        let start_time = match since {
+            None => return DeliverPolicy::New,
+            Some(Self::All) => None,
+            Some(Self::Ago(ago)) => ago.try_into().ok().and_then(|ago| now.checked_sub(ago)),
+            Some(Self::At(time)) => Some(time),
+        };
+        // Nothing is older than that, and the broker does not know every year.
+        match start_time.filter(|time| *time > OffsetDateTime::UNIX_EPOCH) {
+            Some(start_time) => DeliverPolicy::ByStartTime { start_time },
+            None => DeliverPolicy::All,
         }
     }
 }
@@ -182,5 +187,23 @@ mod tests {
             assert_eq!(Since::parse(text), expected, "{text}");
         }
         assert!(Since::parse("yesterday").is_err());
+    }
+
+    #[test]
+    fn a_beginning_before_all_events_is_everything() {
+        let now = datetime!(2026-01-31 00:00 UTC);
+        let ten_minutes_ago =
+            DeliverPolicy::ByStartTime { start_time: datetime!(2026-01-30 23:50 UTC) };
+        for (text, expected) in [
+            ("10m", ten_minutes_ago),
+            ("all", DeliverPolicy::All),
+            ("9000d", DeliverPolicy::ByStartTime { start_time: datetime!(2001-06-11 00:00 UTC) }),
+            ("999999d", DeliverPolicy::All),
+            ("999999999999d", DeliverPolicy::All),
+            ("0001-01-01T00:00:00Z", DeliverPolicy::All),
+        ] {
+            let since = Since::parse(text).unwrap();
+            assert_eq!(Since::policy(Some(since), now), expected, "{text}");
+        }
     }
 }
