@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::cli::Context;
 use crate::config::RootConfig;
 use crate::failure::{Failure, Outcome};
+use crate::output::note;
 
 /// The result as JSON.
 #[derive(Debug, Serialize)]
@@ -27,6 +28,12 @@ struct Item {
 }
 
 pub(crate) fn run(context: &Context) -> Outcome {
+    if context.source.is_empty() {
+        return Err(Failure::usage("name a file with --config or EVENT_BUS_CONFIG"));
+    }
+    if context.source.file().is_none() {
+        note("no file was read, only the environment; name one with --config or EVENT_BUS_CONFIG");
+    }
     let file = context.source.file().map(|path| path.display().to_string());
     match context.source.check() {
         Ok(config) => {

@@ -23,6 +23,9 @@ const NO_FILE: &str = "configuration";
 /// Names the configuration file where `--config` does not.
 const CONFIG_VARIABLE: &str = "EVENT_BUS_CONFIG";
 
+/// Begins the names of variables that lie over the file.
+const OVERLAY_PREFIX: &str = "EVENT_BUS__";
+
 /// `event-bus.toml`: one file for all modes. Each mode uses `[bus]` and its own section; every section is checked.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -85,6 +88,11 @@ impl ConfigSource {
 
     pub(crate) fn env(&self) -> &EnvMap {
         &self.env
+    }
+
+    /// Whether there is neither a file nor a variable to read, so that everything is a default.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.file.is_none() && !self.env.iter().any(|(name, _)| name.starts_with(OVERLAY_PREFIX))
     }
 
     /// Reads and checks everything; whatever is wrong is one message.

@@ -112,6 +112,19 @@ async fn the_environment_names_the_file_and_lies_over_it() {
 }
 
 #[tokio::test]
+async fn nothing_to_check_is_no_sound_configuration() {
+    let output = event_bus(&["check-config"]).output(LONG).await;
+    assert_eq!(output.code(), Some(64));
+    assert!(output.stderr.contains("name a file with --config"), "{}", output.stderr);
+    let output = event_bus(&["check-config"])
+        .env("EVENT_BUS__INBOUND__LISTEN", "127.0.0.1:1")
+        .output(LONG)
+        .await;
+    assert_eq!(output.code(), Some(0), "{}", output.stderr);
+    assert!(output.stderr.contains("no file was read"), "{}", output.stderr);
+}
+
+#[tokio::test]
 async fn a_service_without_its_section_says_where_it_would_be() {
     for (mode, section) in [("serve-inbound", "[inbound]"), ("relay-outbound", "[outbound]")] {
         let output = event_bus(&[mode]).output(LONG).await;
