@@ -81,6 +81,15 @@ async fn dead_letters_are_listed_shown_redriven_and_purged() {
     let purged = world.json(&["dead-letters", "purge", "--all", "--yes"]).await;
     assert_eq!(purged[0]["numbers"].as_array().unwrap().len(), 1);
     assert_eq!(world.json(&list).await[0], json!([]));
+
+    for arguments in [&["dead-letters", "redrive"][..], &["dead-letters", "purge", "--yes"]] {
+        let known = world.run(&[arguments, &["--route", "tickets"]].concat()).await;
+        assert_eq!(known.code(), Some(0), "{}", known.stderr);
+        assert!(known.stderr.contains("there are no such dead letters"), "{}", known.stderr);
+        let unknown = world.run(&[arguments, &["--route", "ticket"]].concat()).await;
+        assert_eq!(unknown.code(), Some(1), "{}", unknown.stdout);
+        assert!(unknown.stderr.contains("there is no route ticket"), "{}", unknown.stderr);
+    }
     world.stop(relay).await;
     world.stop(inbound).await;
     world.assert_silent_about_secrets();

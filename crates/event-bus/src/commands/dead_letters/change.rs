@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{none, select};
 use crate::cli::Context;
 use crate::failure::{Failure, Outcome};
-use crate::output::{confirm, note};
+use crate::output::{confirm, note, printable};
 
 /// The result.
 #[derive(Debug, Serialize)]
@@ -21,9 +21,10 @@ pub(super) async fn redrive(
     letters: &DeadLetters,
     selection: &Selection,
     dry_run: bool,
+    known_routes: &[&str],
     context: &Context,
 ) -> Outcome {
-    let numbers = numbers(letters, selection).await?;
+    let numbers = numbers(letters, selection, known_routes).await?;
     if dry_run {
         return print("would be given back", Changed { numbers, failed: 0, dry_run }, context);
     }
@@ -49,9 +50,10 @@ pub(super) async fn purge(
     letters: &DeadLetters,
     selection: &Selection,
     yes: bool,
+    known_routes: &[&str],
     context: &Context,
 ) -> Outcome {
-    let numbers = numbers(letters, selection).await?;
+    let numbers = numbers(letters, selection, known_routes).await?;
     confirm(&format!("delete {} dead letters for good?", numbers.len()), yes)?;
     let progress = context.output.progress(numbers.len(), "deleting");
     for number in &numbers {
@@ -67,11 +69,22 @@ async fn redrive_one(letters: &DeadLetters, number: u64) -> Result<(), DeadLette
     letters.redrive(&entry).await
 }
 
-/// Numbers of the selected ones. One that was asked for by its number must exist.
-async fn numbers(letters: &DeadLetters, selection: &Selection) -> Result<Vec<u64>, Failure> {
+/// Numbers of the selected ones. What was asked for by its number must exist, and so must a route.
+async fn numbers(
+    letters: &DeadLetters,
+    selection: &Selection,
+    known_routes: &[&str],
+) -> Result<Vec<u64>, Failure> {
     let found = select(letters, selection, usize::MAX).await?;
-    if found.is_empty() && selection.sequence.is_some() {
-        return Err(none());
+    if found.is_empty() {
+        match &selection.route {
+            _ if selection.sequence.is_some() => return Err(none()),
+            // A route that is configured no more has dead letters, or it is a mistake.
+            Some(route) if !known_routes.contains(&route.as_str()) => {
+                return Err(Failure::failed(format!("there is no route {}", printable(route))));
+            }
+            Some(_) | None => note("there are no such dead letters"),
+        }
     }
     Ok(found.into_iter().map(|letter| letter.number).collect())
 }

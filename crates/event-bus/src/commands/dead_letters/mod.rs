@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 
 use clap::{Args, Subcommand};
 use event_bus_core::delivery::DeadLetterReason;
+use event_bus_core::wire::DOCTOR_NAME;
 use relay_outbound::dead_letters::{DeadLetterError, DeadLetters, Entry, Selection};
 
 use self::summary::Summary;
@@ -77,6 +78,8 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Outcome {
     let config = context.source.read()?;
     let bus = bus::connect(context, &config).await?;
     let letters = DeadLetters::new(bus, config.stream_names());
+    let routes = config.outbound.iter().flat_map(|outbound| &outbound.routes);
+    let routes: Vec<_> = routes.map(|route| route.name.as_str()).chain([DOCTOR_NAME]).collect();
     match arguments.command {
         Command::List { route, reason, limit } => {
             let selection = Selection { route, reason, sequence: None };
@@ -84,10 +87,10 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Outcome {
         }
         Command::Show { number } => show::run(&letters, number, context).await,
         Command::Redrive { which, dry_run } => {
-            change::redrive(&letters, &which.selection(), dry_run, context).await
+            change::redrive(&letters, &which.selection(), dry_run, &routes, context).await
         }
         Command::Purge { which, yes } => {
-            change::purge(&letters, &which.selection(), yes, context).await
+            change::purge(&letters, &which.selection(), yes, &routes, context).await
         }
     }
 }
