@@ -1,8 +1,9 @@
 //! How a command ends when it does not end well, and what the process says about it.
 
 use std::fmt;
-use std::io::{self, Write as _};
 use std::process::ExitCode;
+
+use crate::output::note;
 
 /// Bad configuration or usage, `EX_USAGE` of sysexits.
 pub(crate) const EXIT_MISUSE: u8 = 64;
@@ -61,7 +62,7 @@ pub(crate) fn report(outcome: Outcome) -> ExitCode {
     let text = failure.to_string();
     if !text.is_empty() {
         // Where nobody can be told, the exit code still speaks.
-        writeln!(io::stderr(), "event-bus: {text}").ok();
+        note(format!("event-bus: {text}"));
     }
     match failure {
         Failure::Misuse(_) => ExitCode::from(EXIT_MISUSE),

@@ -68,7 +68,8 @@ impl Output {
 /// A remark for whoever watches; never a result.
 pub(crate) fn note(text: impl AsRef<str>) {
     // A command goes on where nobody reads its remarks.
-    writeln!(io::stderr(), "{}", text.as_ref()).ok();
+    let lines: Vec<_> = text.as_ref().lines().map(printable).collect();
+    writeln!(io::stderr(), "{}", lines.join("\n")).ok();
 }
 
 /// Asks before something that cannot be undone. Without a terminal, `--yes` must answer beforehand.
@@ -90,10 +91,20 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Outcome {
 
 /// Text without what a terminal would obey.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    text.chars().map(|letter| if steers(letter) { ' ' } else { letter }).collect()
 }
 
-/// JSON without white space between its parts: an event that is embedded as it came may span many lines.
+/// Whether a terminal obeys it: control characters, and those that turn the direction of what follows.
+fn steers(letter: char) -> bool {
+    let turns = matches!(
+        letter,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    turns || letter.is_control()
+}
+
+/// JSON without white space between its parts, and with escapes for what a terminal would obey: an event that is
+/// embedded as it came may span many lines, and hold anything. The value stays the same.
 fn one_line(json: &str) -> String {
     let mut line = String::with_capacity(json.len());
     let (mut in_text, mut escaped) = (false, false);
@@ -103,7 +114,11 @@ fn one_line(json: &str) -> String {
         }
         in_text ^= letter == '"' && !escaped;
         escaped = in_text && letter == '\\' && !escaped;
-        line.push(letter);
+        if in_text && steers(letter) {
+            line.push_str(&format!("\\u{:04x}", u32::from(letter)));
+        } else {
+            line.push(letter);
+        }
     }
     line
 }
@@ -124,7 +139,8 @@ mod tests {
 
     #[test]
     fn text_from_a_stranger_cannot_steer_a_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\r\nc"), "a [2Jb  c");
+        assert_eq!(printable("a\u{1b}[2Jb\r\nc\u{9b}2J\u{202e}d"), "a [2Jb  c 2J d");
+        assert_eq!(one_line("{\"\u{9b}\": \"\u{202e}\u{7f}é\"}"), r#"{"\u009b":"\u202e\u007fé"}"#);
     }
 
     #[test]
