@@ -104,9 +104,9 @@ impl Broker {
             "# Written by `event-bus up` at each start.\n\
              listen: \"127.0.0.1:{}\"\n\
              server_name: \"event-bus\"\n\
-             jetstream {{ store_dir: {:?} }}\n",
+             jetstream {{ store_dir: {} }}\n",
             self.port,
-            store.display().to_string()
+            quoted(&store.display().to_string())
         )
     }
 
@@ -185,6 +185,22 @@ impl Running {
         let program = self.broker.program.display();
         Failure::failed(format!("{program} {what}:\n{}", self.broker.log_tail()))
     }
+}
+
+/// A string in the broker's own notation, which has no other escapes.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => quoted.extend(['\\', letter]),
+            letter if letter.is_ascii_control() => {
+                quoted.push_str(&format!("\\x{:02x}", u32::from(letter)));
+            }
+            letter => quoted.push(letter),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// Whether a NATS server answers there.

@@ -199,6 +199,17 @@ async fn no_broker_outlives_a_process_that_is_killed_or_stopped_at_once() {
 }
 
 #[tokio::test]
+async fn any_folder_will_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("a \"b\" \\ c\u{301} \u{200b}\td");
+    let running = command(&data, &["--nats-port", "0"]).spawn();
+    running.wait_for_text("event-bus is up", LONG).await;
+    assert!(data.join("nats/jetstream").is_dir());
+    running.terminate();
+    assert_eq!(running.output(LONG).await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn a_taken_port_and_a_broker_that_cannot_start_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
