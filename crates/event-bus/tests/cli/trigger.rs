@@ -65,6 +65,9 @@ async fn what_is_not_known_is_answered_with_what_is() {
         (&["trigger", "github", "pushed"], 64, "known are ping, push, pull_request.opened"),
         (&["trigger", "github", "push"], 1, "does serve-inbound run there?"),
         (&["trigger", "github", "push", "--header", "x"], 64, "NAME:VALUE"),
+        (&["trigger", "github", "push", "--repeat", "0"], 64, "--repeat"),
+        (&["trigger", "github", "push", "--to", "localhost:8080"], 64, "http://"),
+        (&["trigger", "github", "push", "--to", "ftp://localhost/"], 64, "https://"),
     ] {
         let output = world.run(arguments).await;
         assert_eq!(output.code(), Some(code), "{arguments:?}\n{}", output.stderr);

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use clap::Args;
+use clap::{Args, value_parser};
 use event_bus_runtime::{Clock, Secret, SecretResolver};
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     tamper: bool,
     /// Send the same request so many times
-    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = value_parser!(u32).range(1..))]
     repeat: u32,
     /// File with another body; `-` reads standard input
     #[arg(long, value_name = "FILE")]
@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME:VALUE", value_parser = parse_header)]
     header: Vec<(HeaderName, HeaderValue)>,
     /// URL of the inbound; by default that of inbound.listen
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = parse_target)]
     to: Option<Url>,
 }
 
@@ -175,6 +175,14 @@ fn text(answered: &Answered<'_>) -> String {
         other => other.to_string(),
     };
     printable(format!("{} {answer}", answered.status).trim_end())
+}
+
+fn parse_target(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        _ => Err("write http:// or https:// before the host".to_owned()),
+    }
 }
 
 fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
