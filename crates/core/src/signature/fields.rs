@@ -88,3 +88,37 @@ fn unquoted(quoted: &str) -> Option<Cow<'_, str>> {
     }
     quoted.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_is_found_as_javascript_would_find_it() {
+        let body =
+            r#" {"a":1,"a":{"b":"x","\u0062":"y\n"},"n":null,"e":"","l":"\ud800","t":-1.5e3} "#;
+        let fields = Fields::parse(body.as_bytes()).unwrap();
+        assert!(!fields.is_strict());
+        for (path, raw, text) in [
+            ("a.b", Some(r#""y\n""#), Some("y\n")),
+            ("a", Some(r#"{"b":"x","\u0062":"y\n"}"#), None),
+            ("a.b.c", None, None),
+            ("n", None, None),
+            ("e", Some("\"\""), None),
+            ("l", Some(r#""\ud800""#), None),
+            ("t", Some("-1.5e3"), Some("-1.5e3")),
+            ("missing", None, None),
+        ] {
+            assert_eq!(fields.raw(path), raw, "{path}");
+            assert_eq!(fields.text(path).as_deref(), text, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_of_named_members_has_no_fields() {
+        for body in ["[]", "\"a\"", "{", "{} {}", r#"{"\ud800":1}"#, ""] {
+            assert!(Fields::parse(body.as_bytes()).is_none(), "{body}");
+        }
+        assert!(Fields::parse(b"{\"a\":\"\xff\"}").is_none());
+    }
+}
