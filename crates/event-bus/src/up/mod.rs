@@ -34,7 +34,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Folder for the broker's data, and for the configuration that is made without --config
+    /// Folder for the data of the broker, and for the configuration that is made without --config; one `up` at a time uses it
     #[arg(long, value_name = "DIR", default_value = ".run/event-bus")]
     data: PathBuf,
     /// The nats-server to run; NATS_SERVER names it too
