@@ -80,7 +80,8 @@ impl Inbound {
     ) -> Result<Stored, ReceiveError> {
         let Prepared { key, subject, dedup_id, headers, payload } = event;
         let target = self.target();
-        if let Some(seq) = self.seen().find(&dedup_id) {
+        let repeats_soon = endpoint.verifier.scheme().repeats_soon();
+        if repeats_soon && let Some(seq) = self.seen().find(&dedup_id) {
             let stream = target.stream.clone();
             return Ok(Stored { id: key.id, subject, stream, seq, duplicate: true });
         }
@@ -101,7 +102,9 @@ impl Inbound {
         let published = self.publisher().publish(message, deadline).instrument(span).await;
         let ack = published.map_err(not_stored)?;
         endpoint.metrics.published(started.elapsed().as_secs_f64());
-        self.seen().remember(&dedup_id, ack.seq);
+        if repeats_soon && !ack.duplicate {
+            self.seen().remember(&dedup_id, ack.seq);
+        }
         let (stream, seq, duplicate) = (ack.stream, ack.seq, ack.duplicate);
         tracing::debug!(
             source = endpoint.name,

@@ -1,4 +1,5 @@
-//! A shortcut for duplicates: ids that the stream has confirmed lately. The stream decides; this only spares asking it.
+//! A shortcut for duplicates: ids that the stream has confirmed in the last minute. The stream decides; this only spares
+//! asking it when a sender that lost the answer asks again at once. What an operator purges is forgotten here as soon.
 
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, PoisonError};
@@ -11,6 +12,9 @@ use tokio::sync::watch;
 
 /// About 2 MiB. The latest ids are enough: a sender that lost the answer asks again soon, and later the stream is asked.
 const MAX_IDS: u64 = 8 * 1024;
+
+/// How long an id is remembered, unless the stream itself remembers it for less.
+const REMEMBER: Duration = Duration::from_secs(60);
 
 /// Length of a dedup id.
 const ID_LENGTH: usize = 22;
@@ -28,7 +32,7 @@ impl Seen {
             .max_capacity(MAX_IDS)
             // The latest ids are those that are asked for, not the most frequent.
             .eviction_policy(EvictionPolicy::lru())
-            .time_to_live(duplicate_window)
+            .time_to_live(duplicate_window.min(REMEMBER))
             .build_with_hasher(BuildHasherDefault::default());
         Self { sequences, connection: Mutex::new(bus.connection()) }
     }

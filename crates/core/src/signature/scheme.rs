@@ -108,6 +108,21 @@ impl Scheme {
         }
     }
 
+    /// Whether its senders repeat a request by themselves within a minute or so. GitHub never does, Linear waits for a
+    /// minute first; of the general schemes nothing is known.
+    pub fn repeats_soon(&self) -> bool {
+        match self {
+            Self::Github | Self::Linear => false,
+            Self::Slack
+            | Self::Stripe
+            | Self::StandardWebhooks
+            | Self::Hmac(_)
+            | Self::Token(_)
+            | Self::Basic
+            | Self::Unsigned => true,
+        }
+    }
+
     /// The tolerance for timestamps when the source sets none; `None` where nothing carries a time.
     pub fn default_tolerance(&self) -> Option<Duration> {
         match self {
