@@ -1,7 +1,7 @@
 //! The service: starts a route for each one configured, and follows changes of the configuration.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::Info;
@@ -61,6 +61,8 @@ pub struct Relay {
     names: Arc<StreamNames>,
     metrics: Metrics,
     config: Config,
+    /// The HTTP client of all sinks, and the guard that it was made for.
+    http: Arc<Mutex<Option<(AddressGuard, reqwest::Client)>>>,
 }
 
 /// The settings cannot be used.
@@ -129,7 +131,7 @@ impl Relay {
             dead_letters: streams.name(StreamRole::DeadLetters).to_owned(),
         });
         let metrics = Metrics::register(&environment.metrics);
-        let relay = Self { environment, names, metrics, config };
+        let relay = Self { environment, names, metrics, config, http: Arc::default() };
         for route in relay.wanted(&relay.config) {
             relay.build_route(&relay.config, route, CancellationToken::new(), false)?;
         }
@@ -235,9 +237,13 @@ impl Relay {
         schedules: bool,
     ) -> Result<Route, BuildError> {
         let guard = AddressGuard::new(config.deny_private, config.allow_cidrs.clone());
+        let http = self
+            .http_client(&guard)
+            .map_err(|source| BuildError::Sink { route: route.name.clone(), source })?;
         let sink = SinkContext {
             secrets: &self.environment.secrets,
             guard: &guard,
+            http: &http,
             clock: &self.environment.clock,
             client: self.environment.bus.client(),
         };
@@ -249,6 +255,18 @@ impl Relay {
             metrics: &self.metrics,
         };
         Route::build(route, &context, stop)
+    }
+
+    fn http_client(&self, guard: &AddressGuard) -> Result<reqwest::Client, sinks::BuildError> {
+        let mut kept = self.http.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((made_for, client)) = &*kept
+            && made_for == guard
+        {
+            return Ok(client.clone());
+        }
+        let client = sinks::http_client(guard)?;
+        *kept = Some((guard.clone(), client.clone()));
+        Ok(client)
     }
 
     /// What a route is made of, now.

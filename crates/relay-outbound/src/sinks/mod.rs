@@ -4,6 +4,8 @@ pub mod doctor;
 pub mod webhook;
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use event_bus_core::delivery::DeliveryError;
@@ -54,6 +56,8 @@ pub struct SinkContext<'a> {
     pub guard: &'a AddressGuard,
     /// Time.
     pub clock: &'a Clock,
+    /// The HTTP client of the relay; see [`http_client`].
+    pub http: &'a reqwest::Client,
     /// The bus, for the doctor's sink.
     pub client: &'a async_nats::Client,
 }
@@ -73,6 +77,25 @@ pub enum BuildError {
     /// The HTTP client cannot be set up.
     #[error("the HTTP client cannot be set up")]
     Client(#[source] reqwest::Error),
+}
+
+/// How long a connection may take to be made, whatever a sink allows for the whole request.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+const USER_AGENT: &str = concat!("event-bus-bridge/", env!("CARGO_PKG_VERSION"));
+
+/// The HTTP client that all sinks share: the certificates of the system are read once, not once a route. It connects to
+/// nothing that the guard denies, follows no redirect and knows no proxy. Each request sets its own timeout.
+pub fn http_client(guard: &AddressGuard) -> Result<reqwest::Client, BuildError> {
+    reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(CONNECT_WITHIN)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .tls_version_min(reqwest::tls::Version::TLS_1_2)
+        .dns_resolver(Arc::new(guard.clone()))
+        .build()
+        .map_err(BuildError::Client)
 }
 
 impl SinkConfig {

@@ -6,7 +6,7 @@ use event_bus_core::delivery::Disposition;
 use event_bus_core::event::Event;
 use event_bus_runtime::{Clock, EnvMap, SecretResolver, SecretsConfig};
 use relay_outbound::address::AddressGuard;
-use relay_outbound::sinks::{Sink, SinkConfig, SinkContext, build, webhook};
+use relay_outbound::sinks::{Sink, SinkConfig, SinkContext, build, http_client, webhook};
 use testkit::NatsServer;
 use testkit::sink_suite::{Behaviour, HttpDestination, Outcome, SinkHarness, check};
 
@@ -27,8 +27,14 @@ impl WebhookHarness {
         });
         let secrets = SecretResolver::new(EnvMap::default(), &SecretsConfig::default());
         let guard = AddressGuard::default();
-        let context =
-            SinkContext { secrets: &secrets, guard: &guard, clock: &Clock::system(), client };
+        let http = http_client(&guard).unwrap();
+        let context = SinkContext {
+            secrets: &secrets,
+            guard: &guard,
+            http: &http,
+            clock: &Clock::system(),
+            client,
+        };
         Self { sink: build(&config, &context).unwrap(), destination }
     }
 }

@@ -1,6 +1,5 @@
 //! Posts each event to one endpoint and signs the exact bytes that it sends.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,35 +19,25 @@ use crate::sinks::{BuildError, Sink, SinkContext};
 /// Most bytes of an answer that are read, so that its connection can be used again; a longer one is cut off.
 const MAX_ANSWER: usize = 16 * 1024;
 
-const USER_AGENT: &str = concat!("event-bus-bridge/", env!("CARGO_PKG_VERSION"));
-
 /// An HTTP endpoint. Its only success is a 2xx.
 #[derive(Debug)]
 pub struct WebhookSink {
     client: reqwest::Client,
     url: Url,
+    timeout: Duration,
     mode: Mode,
     signer: Option<StandardWebhooksSigner>,
     clock: Clock,
 }
 
 impl WebhookSink {
-    /// Resolves the secrets and prepares the client.
+    /// Resolves the secrets; opens no connection.
     pub fn build(config: &Config, context: &SinkContext<'_>) -> Result<Self, BuildError> {
         context.guard.check_literal(&config.url).map_err(BuildError::Denied)?;
-        let client = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .timeout(config.timeout)
-            .connect_timeout(config.timeout.min(Duration::from_secs(5)))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .tls_version_min(reqwest::tls::Version::TLS_1_2)
-            .dns_resolver(Arc::new(context.guard.clone()))
-            .build()
-            .map_err(BuildError::Client)?;
         Ok(Self {
-            client,
+            client: context.http.clone(),
             url: config.url.clone(),
+            timeout: config.timeout,
             mode: config.mode,
             signer: signer(config, context)?,
             clock: context.clock.clone(),
@@ -61,7 +50,8 @@ impl WebhookSink {
             Mode::Binary => http_binding::encode_binary(event),
         };
         self.identify(event, &body, &mut headers)?;
-        let request = self.client.post(self.url.clone()).headers(headers).body(body);
+        let request = self.client.post(self.url.clone()).timeout(self.timeout);
+        let request = request.headers(headers).body(body);
         request.build().map_err(|error| DeliveryError::Unencodable(error.without_url().into()))
     }
 
