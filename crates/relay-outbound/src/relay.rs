@@ -287,6 +287,7 @@ impl Relay {
     fn reconcile(&self, config: &Config, routes: &mut Routes) {
         let wanted: BTreeMap<_, _> =
             self.wanted(config).into_iter().map(|route| (route.name.clone(), route)).collect();
+        routes.set_up.keep(|name| wanted.contains_key(name));
         routes.running.retain(|name, running| {
             let now = wanted.get(name).map(|route| self.settings(config, route.clone()));
             let keep = match now {

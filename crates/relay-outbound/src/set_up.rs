@@ -32,6 +32,13 @@ impl SetUp {
         self.lock().remove(route);
     }
 
+    /// Forgets every route that the configuration no longer wants, also one that never ran.
+    pub(crate) fn keep(&self, wanted: impl Fn(&str) -> bool) {
+        self.lock().retain(|route| wanted(route));
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.retain(|route, _| wanted(route));
+    }
+
     /// Says so if nothing is left to wait for.
     pub(crate) fn report(&self) {
         if self.lock().is_empty() {
@@ -56,5 +63,27 @@ impl SetUp {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use event_bus_runtime::Readiness;
+
+    use super::*;
+
+    #[test]
+    fn a_failed_route_that_is_no_longer_wanted_does_not_hold_up_readiness() {
+        let readiness = Readiness::new("relay-outbound");
+        let set_up = SetUp::new(readiness.dependency("routes"));
+        set_up.failed("broken", &io::Error::other("no topic"));
+        set_up.keep(|route| route == "broken");
+        set_up.report();
+        assert!(!readiness.is_ready());
+        set_up.keep(|route| route == "other");
+        set_up.report();
+        assert!(readiness.is_ready());
     }
 }
