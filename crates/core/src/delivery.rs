@@ -26,12 +26,21 @@ pub enum DeliveryError {
     /// The destination does not accept our credentials (401, 403); it may once a secret was rotated.
     #[error("destination refused our credentials")]
     Unauthorized {
-        /// The HTTP status.
-        status: u16,
+        /// The HTTP status, if the destination speaks HTTP.
+        status: Option<u16>,
+        /// What it said.
+        #[source]
+        cause: Option<BoxError>,
     },
-    /// The destination is gone for good (410).
+    /// The destination is gone for good (410), for every event.
     #[error("destination is gone")]
-    Gone,
+    Gone {
+        /// The HTTP status, if the destination speaks HTTP.
+        status: Option<u16>,
+        /// What it said.
+        #[source]
+        cause: Option<BoxError>,
+    },
     /// The destination refused this event and would refuse it again.
     #[error("destination refused the event")]
     Refused(#[source] Refusal),
@@ -80,7 +89,7 @@ impl DeliveryError {
             Self::Unreachable(_) => Disposition::Hold,
             Self::Unavailable { retry_after, .. } => Disposition::Retry { after: *retry_after },
             Self::Unauthorized { .. } => Disposition::Retry { after: None },
-            Self::Gone => Disposition::Disable,
+            Self::Gone { .. } => Disposition::Disable,
             Self::Refused(_) | Self::Unencodable(_) => Disposition::DeadLetter,
         }
     }
@@ -88,9 +97,10 @@ impl DeliveryError {
     /// The HTTP status that the destination answered, if it did.
     pub fn status(&self) -> Option<u16> {
         match self {
-            Self::Unavailable { status, .. } => *status,
-            Self::Unauthorized { status } | Self::Refused(Refusal::Status(status)) => Some(*status),
-            Self::Gone => Some(410),
+            Self::Unavailable { status, .. }
+            | Self::Unauthorized { status, .. }
+            | Self::Gone { status, .. } => *status,
+            Self::Refused(Refusal::Status(status)) => Some(*status),
             Self::Unreachable(_)
             | Self::Refused(Refusal::TooLarge { .. } | Refusal::Constraint(_))
             | Self::Unencodable(_) => None,
@@ -104,8 +114,8 @@ impl DeliveryError {
             408 | 425 | 429 | 500..=599 => {
                 Err(Self::Unavailable { status: Some(status), retry_after, cause: None })
             }
-            401 | 403 => Err(Self::Unauthorized { status }),
-            410 => Err(Self::Gone),
+            401 | 403 => Err(Self::Unauthorized { status: Some(status), cause: None }),
+            410 => Err(Self::Gone { status: Some(status), cause: None }),
             status => Err(Self::Refused(Refusal::Status(status))),
         }
     }

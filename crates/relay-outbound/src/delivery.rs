@@ -1,5 +1,9 @@
-//! One message from delivery to settlement: decode, filter, deliver, decide.
+//! Messages from delivery to settlement: decode, filter, deliver, decide.
+//!
+//! Messages are handled in batches, mostly of one. A batch shares the call of the sink and nothing else: each of its
+//! messages is settled on its own result.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::Message;
@@ -8,6 +12,7 @@ use event_bus_core::delivery::{DeadLetterReason, DeliveryError, Disposition};
 use event_bus_core::event::Event;
 use event_bus_core::key::EventKey;
 use event_bus_core::wire::{Attempts, DeadLetter, Retry};
+use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use crate::filter::Verdict;
@@ -17,6 +22,7 @@ use crate::metrics::DeliveryOutcome;
 use crate::origin::{self, UnreadableEvent};
 use crate::route::Route;
 use crate::settle::{self, Settlement};
+use crate::sinks::Delivery;
 
 /// An event that the server delivered this many times more often than it may be tried, and that was never settled,
 /// is taken to kill the relay.
@@ -29,42 +35,76 @@ const MIN_DELIVERIES: i64 = 500;
 /// Longest wait between two tries to settle a message while the bus is away.
 const SETTLE_AGAIN: Duration = Duration::from_secs(5);
 
-/// Handles a message. When this returns, it is settled, or the server will deliver it again.
-pub(crate) async fn handle(route: &Route, mut message: Message, lane: Lane) {
-    let (envelope, problem) = match Envelope::read(&mut message, lane, route.incarnation(lane)) {
-        Ok(read) => read,
-        Err(error) => {
-            tracing::warn!(route = route.name(), error = %Chain(&error), "a message came that no consumer sent");
-            return;
+/// A message that is being handled.
+struct Item {
+    message: Message,
+    envelope: Envelope,
+    settled: AtomicBool,
+}
+
+/// An event of a batch that has not been delivered yet.
+struct Open<'a> {
+    item: &'a Item,
+    event: Event,
+}
+
+/// What is known of a message before a sink has seen it.
+enum Prepared {
+    Deliver(Event),
+    Settle(Settlement),
+}
+
+/// Handles messages in their order. When this returns, each is settled, or the server will deliver it again.
+pub(crate) async fn handle(route: &Route, messages: Vec<Message>, lane: Lane) {
+    let mut items = Vec::with_capacity(messages.len());
+    let mut unreadable = Vec::new();
+    for mut message in messages {
+        let (envelope, problem) = match Envelope::read(&mut message, lane, route.incarnation(lane))
+        {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::warn!(route = route.name(), error = %Chain(&error), "a message came that no consumer sent");
+                continue;
+            }
+        };
+        items.push(Item { message, envelope, settled: AtomicBool::new(false) });
+        unreadable.push(problem);
+    }
+    let held = || items.iter().filter(|item| !item.is_settled()).map(|item| &item.message);
+    let work = async {
+        let mut open = Vec::with_capacity(items.len());
+        for (item, problem) in items.iter().zip(unreadable) {
+            let prepared = match problem {
+                None => prepare(route, &item.envelope).await,
+                Some(problem) => {
+                    let detail = format!("the record of the retry cannot be read: {problem}");
+                    Prepared::Settle(undecodable(route, &item.envelope, detail))
+                }
+            };
+            match prepared {
+                Prepared::Deliver(event) => open.push(Open { item, event }),
+                Prepared::Settle(settlement) => finish(route, item, &settlement).await,
+            }
+        }
+        if !open.is_empty() {
+            deliver(route, open).await;
         }
     };
-    let settlement = match problem {
-        None => settle::while_held(&message, decide(route, &envelope)).await,
-        Some(problem) => {
-            let detail = format!("the record of the retry cannot be read: {problem}");
-            dead_letter(
-                route,
-                &envelope,
-                DeadLetterReason::Undecodable,
-                envelope.attempts,
-                None,
-                detail,
-            )
-        }
-    };
-    finish(route, &message, &envelope, &settlement).await;
+    settle::while_held(held, work).await;
+}
+
+impl Item {
+    fn is_settled(&self) -> bool {
+        self.settled.load(Ordering::Relaxed)
+    }
 }
 
 /// Tells the stream, again and again while the bus is away: nothing else may happen to this message meanwhile.
-async fn finish(route: &Route, message: &Message, envelope: &Envelope, settlement: &Settlement) {
+async fn finish(route: &Route, item: &Item, settlement: &Settlement) {
+    let Item { message, envelope, settled } = item;
     let mut wait = Duration::from_millis(200);
     loop {
-        let settled = settle::while_held(
-            message,
-            settle::settle(message, envelope, settlement, route.store()),
-        )
-        .await;
-        match settled {
+        match settle::settle(message, envelope, settlement, route.store()).await {
             Ok(()) => break,
             Err(error) => {
                 tracing::error!(
@@ -78,10 +118,11 @@ async fn finish(route: &Route, message: &Message, envelope: &Envelope, settlemen
         }
         tokio::select! {
             () = route.stopping() => return,
-            () = settle::while_held(message, sleep(wait)) => {}
+            () = sleep(wait) => {}
         }
         wait = (wait * 2).min(SETTLE_AGAIN);
     }
+    settled.store(true, Ordering::Relaxed);
     record(route, envelope, settlement);
 }
 
@@ -102,11 +143,11 @@ fn record(route: &Route, envelope: &Envelope, settlement: &Settlement) {
     route.metrics().count(outcome);
 }
 
-async fn decide(route: &Route, envelope: &Envelope) -> Settlement {
+async fn prepare(route: &Route, envelope: &Envelope) -> Prepared {
     if let Some(time) = envelope.not_before {
         let wait = Duration::try_from(time - route.now()).unwrap_or_default();
         if !wait.is_zero() {
-            return Settlement::NotDue(wait);
+            return Prepared::Settle(Settlement::NotDue(wait));
         }
     }
     // First of all, because reading an event or judging it may be what kills the relay.
@@ -114,17 +155,18 @@ async fn decide(route: &Route, envelope: &Envelope) -> Settlement {
     if envelope.deliveries > limit.max(MIN_DELIVERIES) {
         let detail = format!("delivered {} times and never settled", envelope.deliveries);
         let reason = DeadLetterReason::Crashing;
-        return dead_letter(route, envelope, reason, envelope.attempts, None, detail);
+        let attempts = envelope.attempts;
+        return Prepared::Settle(dead_letter(route, envelope, reason, attempts, None, detail));
     }
     // Servers before 2.10 know no consumer with several filters and deliver everything to it.
     if envelope.lane == Lane::Events && !route.subscribes_to(&envelope.origin.subject) {
-        return Settlement::Filtered;
+        return Prepared::Settle(Settlement::Filtered);
     }
     let event = match origin::event(route, envelope).await {
         Ok(event) => event,
         Err(UnreadableEvent::Unavailable(error)) => {
             tracing::warn!(route = route.name(), error = %Chain(&*error), "a payload cannot be fetched now");
-            return Settlement::NotDue(SETTLE_AGAIN);
+            return Prepared::Settle(Settlement::NotDue(SETTLE_AGAIN));
         }
         Err(error @ (UnreadableEvent::Invalid(_) | UnreadableEvent::Lost { .. })) => {
             let detail = Chain(&error).to_string();
@@ -135,27 +177,21 @@ async fn decide(route: &Route, envelope: &Envelope) -> Settlement {
                 error = detail,
                 "a message cannot be read as an event; it is a dead letter"
             );
-            return dead_letter(
-                route,
-                envelope,
-                DeadLetterReason::Undecodable,
-                envelope.attempts,
-                None,
-                detail,
-            );
+            return Prepared::Settle(undecodable(route, envelope, detail));
         }
     };
     // What waits for another attempt has passed before, and what is redriven is to be delivered.
     if envelope.lane == Lane::Events {
         if !passes(route, &event) {
-            return Settlement::Filtered;
+            return Prepared::Settle(Settlement::Filtered);
         }
         let first_wait = route.schedule().wait_before(1);
         if !first_wait.is_zero() {
-            return Settlement::Retry(retry(route, envelope, envelope.attempts, first_wait));
+            let retry = retry(route, envelope, envelope.attempts, first_wait);
+            return Prepared::Settle(Settlement::Retry(retry));
         }
     }
-    deliver(route, envelope, &event).await
+    Prepared::Deliver(event)
 }
 
 fn passes(route: &Route, event: &Event) -> bool {
@@ -170,52 +206,103 @@ fn passes(route: &Route, event: &Event) -> bool {
     }
 }
 
-/// Tries until the destination has answered, or the route stops.
-async fn deliver(route: &Route, envelope: &Envelope, event: &Event) -> Settlement {
-    let Some(_bytes) = route.admit(envelope).await else { return Settlement::Returned };
+/// Tries until the destination has answered for every event, or the route stops.
+async fn deliver(route: &Route, mut open: Vec<Open<'_>>) {
+    let Some(_bytes) = route.admit(open.iter().map(|open| &open.item.envelope)).await else {
+        return give_back(route, open).await;
+    };
     let mut lone_failures = 0;
-    loop {
+    while !open.is_empty() {
         let pass = tokio::select! {
             biased;
-            () = route.stopping() => return Settlement::Returned,
-            pass = route.enter() => match pass {
+            () = route.stopping() => return give_back(route, open).await,
+            pass = route.enter(open.len()) => match pass {
                 Ok(pass) => pass,
-                Err(NoPass::Disabled | NoPass::GiveBack) => return Settlement::Returned,
+                Err(NoPass::Disabled | NoPass::GiveBack) => return give_back(route, open).await,
             },
         };
         let began = Instant::now();
-        let result = route.try_once(event).await;
+        let (items, events): (Vec<_>, Vec<_>) =
+            open.into_iter().map(|open| (open.item, open.event)).unzip();
+        let results = route.try_once(&events).await;
         route.metrics().delivery_seconds.observe(began.elapsed().as_secs_f64());
-        let Err(error) = result else {
+        if results.iter().any(is_answer) {
             route.reached();
-            return Settlement::Delivered;
-        };
-        let disposition = error.disposition();
-        if disposition == Disposition::Hold {
-            match route.hold().unanswered(&pass, &mut lone_failures) {
-                Unreachable::Counts => return after_failure(route, envelope, event, &error, None),
-                Unreachable::Wait(wait) => {
-                    route.note_unreachable(&error);
-                    drop(pass);
-                    tokio::select! {
-                        () = route.stopping() => {}
-                        () = sleep(wait) => {}
-                    }
-                    continue;
-                }
+        }
+        let unreachable = results.iter().find_map(|result| {
+            let error = result.as_ref().err()?;
+            (error.disposition() == Disposition::Hold).then_some(error)
+        });
+        let unreachable =
+            unreachable.map(|error| (error, route.hold().unanswered(&pass, &mut lone_failures)));
+        let mut wait = Duration::ZERO;
+        if let Some((error, Unreachable::Wait(time))) = &unreachable {
+            route.note_unreachable(error);
+            wait = *time;
+        }
+        let counts = matches!(unreachable, Some((_, Unreachable::Counts)));
+        drop(pass);
+        open = Vec::new();
+        let mut settlements = Vec::with_capacity(items.len());
+        for ((item, event), result) in items.into_iter().zip(events).zip(&results) {
+            match judge(route, &item.envelope, &event, result, counts) {
+                Some(settlement) => settlements.push((item, settlement)),
+                None => open.push(Open { item, event }),
             }
         }
-        if disposition == Disposition::Disable {
-            route.disable(event);
-            return Settlement::Returned;
-        }
-        route.reached();
-        return match disposition {
-            Disposition::Retry { after } => after_failure(route, envelope, event, &error, after),
-            Disposition::DeadLetter | Disposition::Hold | Disposition::Disable => {
-                give_up(route, envelope, event, &error)
+        finish_all(route, &settlements).await;
+        if !open.is_empty() {
+            tokio::select! {
+                () = route.stopping() => {}
+                () = sleep(wait) => {}
             }
-        };
+        }
+    }
+}
+
+/// Whether the destination said something about the event, and goes on taking others.
+fn is_answer(result: &Delivery) -> bool {
+    match result.as_ref().map_err(DeliveryError::disposition) {
+        Ok(()) | Err(Disposition::Retry { .. } | Disposition::DeadLetter) => true,
+        Err(Disposition::Hold | Disposition::Disable) => false,
+    }
+}
+
+/// What becomes of an event; `None` if it is tried again at once, because nothing was counted. `counts` says whether a
+/// failure to connect was an attempt.
+fn judge(
+    route: &Route,
+    envelope: &Envelope,
+    event: &Event,
+    result: &Delivery,
+    counts: bool,
+) -> Option<Settlement> {
+    let Err(error) = result else { return Some(Settlement::Delivered) };
+    match error.disposition() {
+        Disposition::Hold if counts => Some(after_failure(route, envelope, event, error, None)),
+        Disposition::Hold => None,
+        Disposition::Disable => {
+            route.disable(event, error);
+            Some(Settlement::Returned)
+        }
+        Disposition::Retry { after } => Some(after_failure(route, envelope, event, error, after)),
+        Disposition::DeadLetter => Some(give_up(route, envelope, event, error)),
+    }
+}
+
+async fn give_back(route: &Route, open: Vec<Open<'_>>) {
+    let settlements: Vec<_> =
+        open.into_iter().map(|open| (open.item, Settlement::Returned)).collect();
+    finish_all(route, &settlements).await;
+}
+
+async fn finish_all(route: &Route, settlements: &[(&Item, Settlement)]) {
+    match settlements {
+        [(item, settlement)] => finish(route, item, settlement).await,
+        several => {
+            let all = several.iter().map(|(item, settlement)| finish(route, item, settlement));
+            join_all(all).await;
+        }
     }
 }
 
@@ -257,7 +344,7 @@ fn give_up(route: &Route, envelope: &Envelope, event: &Event, error: &DeliveryEr
         | DeliveryError::Unreachable(_)
         | DeliveryError::Unavailable { .. }
         | DeliveryError::Unauthorized { .. }
-        | DeliveryError::Gone => DeadLetterReason::Refused,
+        | DeliveryError::Gone { .. } => DeadLetterReason::Refused,
     };
     let attempts = envelope.attempts.and_one(route.now());
     let detail = Chain(error).to_string();
@@ -266,6 +353,11 @@ fn give_up(route: &Route, envelope: &Envelope, event: &Event, error: &DeliveryEr
         "no attempt can succeed; the event is a dead letter"
     );
     dead_letter(route, envelope, reason, attempts, error.status(), detail)
+}
+
+fn undecodable(route: &Route, envelope: &Envelope, detail: String) -> Settlement {
+    let reason = DeadLetterReason::Undecodable;
+    dead_letter(route, envelope, reason, envelope.attempts, None, detail)
 }
 
 fn retry(route: &Route, envelope: &Envelope, attempts: Attempts, wait: Duration) -> Retry {
@@ -322,12 +414,12 @@ impl Route {
         }
     }
 
-    fn disable(&self, event: &Event) {
+    fn disable(&self, event: &Event, error: &DeliveryError) {
         self.hold().disable();
         self.metrics().state.set(2);
         tracing::error!(
-            route = self.name(), event = %EventKey::of(event),
-            "the destination answered 410 Gone; the route is disabled and keeps its events: change or remove it"
+            route = self.name(), event = %EventKey::of(event), status = error.status(), error = %Chain(error),
+            "the destination is gone for good; the route is disabled and keeps its events: change or remove it"
         );
     }
 }

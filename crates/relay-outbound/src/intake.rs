@@ -1,4 +1,4 @@
-//! Takes messages from a route's consumers and hands each to a task of its own.
+//! Takes messages from a route's consumers, in the order of the stream, and hands each batch to a task of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use event_bus_core::Chain;
 use event_bus_core::wire;
 use futures_util::StreamExt as _;
 use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -37,6 +38,8 @@ pub(crate) async fn run(
     grace: Duration,
 ) {
     let mut tasks = JoinSet::new();
+    let room = Arc::new(Semaphore::new(limit));
+    let batch = route.batch();
     let mut state = route.hold().watch();
     let mut subscriber = None;
     loop {
@@ -59,9 +62,22 @@ pub(crate) async fn run(
             () = route.stopping() => break,
             changed = state.changed() => if changed.is_err() { break },
             Some(ended) = tasks.join_next() => note_panic(&route, ended),
-            message = next(&mut subscriber), if tasks.len() < limit => match message {
+            message = next(&mut subscriber), if room.available_permits() > 0 => match message {
                 Some(message) if message.status.is_some() => {}
-                Some(message) => spawn(&mut tasks, &route, lane, message),
+                Some(message) => {
+                    // A destination that is away is probed with one event.
+                    let most = if present == RouteState::Open { batch.max_events.get() as usize } else { 1 };
+                    let most = most.min(room.available_permits());
+                    let mut messages = vec![message];
+                    if most > 1 {
+                        tokio::select! {
+                            () = route.stopping() => {}
+                            _ = state.changed() => state.mark_changed(),
+                            () = fill(&mut messages, &mut subscriber, most, batch.max_wait) => {}
+                        }
+                    }
+                    spawn(&mut tasks, &route, lane, messages, &room);
+                }
                 None => subscriber = None,
             }
         }
@@ -97,30 +113,65 @@ async fn next(subscriber: &mut Option<Subscriber>) -> Option<async_nats::Message
     }
 }
 
-fn spawn(tasks: &mut JoinSet<()>, route: &Arc<Route>, lane: Lane, message: async_nats::Message) {
+/// Adds what follows, in the order of the stream, until there are `most` messages or the time is over.
+async fn fill(
+    messages: &mut Vec<async_nats::Message>,
+    subscriber: &mut Option<Subscriber>,
+    most: usize,
+    max_wait: Duration,
+) {
+    let deadline = Instant::now() + max_wait;
+    while messages.len() < most {
+        match timeout_at(deadline, next(subscriber)).await {
+            Ok(Some(message)) if message.status.is_some() => {}
+            Ok(Some(message)) => messages.push(message),
+            Ok(None) => {
+                *subscriber = None;
+                return;
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+fn spawn(
+    tasks: &mut JoinSet<()>,
+    route: &Arc<Route>,
+    lane: Lane,
+    messages: Vec<async_nats::Message>,
+    room: &Arc<Semaphore>,
+) {
     let route = Arc::clone(route);
-    let under_way = UnderWay::begin(&route);
+    let under_way = UnderWay::begin(&route, messages.len(), room);
     tasks.spawn(async move {
-        let message = Message { message, context: route.jetstream().clone() };
-        handle(&route, message, lane).await;
+        let with_context = |message| Message { message, context: route.jetstream().clone() };
+        let messages = messages.into_iter().map(with_context).collect();
+        handle(&route, messages, lane).await;
         drop(under_way);
     });
 }
 
-/// Counts a message for as long as it is handled, however that ends.
-struct UnderWay(Gauge);
+/// Counts messages for as long as they are handled, however that ends.
+struct UnderWay {
+    gauge: Gauge,
+    count: i64,
+    _room: Option<OwnedSemaphorePermit>,
+}
 
 impl UnderWay {
-    fn begin(route: &Route) -> Self {
+    fn begin(route: &Route, messages: usize, room: &Arc<Semaphore>) -> Self {
         let gauge = route.metrics().in_flight.clone();
-        gauge.inc();
-        Self(gauge)
+        let count = i64::try_from(messages).unwrap_or(i64::MAX);
+        gauge.inc_by(count);
+        let permits = u32::try_from(messages).unwrap_or(u32::MAX);
+        // Nobody else takes from the room, so what was available still is.
+        Self { gauge, count, _room: Arc::clone(room).try_acquire_many_owned(permits).ok() }
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.dec();
+        self.gauge.dec_by(self.count);
     }
 }
 

@@ -28,8 +28,9 @@ mod set_up;
 pub mod settle;
 pub mod sinks;
 mod store;
+pub mod template;
 
 pub use checks::checks;
-pub use config::{Config, RetryConfig, RouteConfig, Start};
+pub use config::{BatchConfig, Config, RetryConfig, RouteConfig, Start};
 pub use relay::{BuildError, Environment, Relay, RunError, STREAMS, doctor_route};
 pub use store::StreamNames;

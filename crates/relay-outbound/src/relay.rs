@@ -27,6 +27,9 @@ use crate::{intake, janitor, monitor};
 /// How long the last acknowledgements may take to leave.
 const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 
+/// How long a sink may take to close; its deliveries have ended by then.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
 /// Wait before a route that could not be started is tried again.
 const START_AGAIN: Duration = Duration::from_secs(10);
 
@@ -411,6 +414,9 @@ async fn run_route(
             grace
         ),
     );
+    if tokio::time::timeout(CLOSE_WITHIN, route.close()).await.is_err() {
+        tracing::warn!(route = route.name(), "the sink did not close in time");
+    }
 }
 
 /// The consumer, or `None` if the route is to stop.
@@ -433,7 +439,7 @@ async fn set_up(route: &Route, wanted: &Wanted, state: &SetUp) -> Option<Info> {
 
 /// The doctor's built-in route: quick retries, a sink that asks the doctor.
 pub fn doctor_route() -> RouteConfig {
-    let mut route = RouteConfig::new(wire::DOCTOR_NAME, SinkConfig::Doctor);
+    let mut route = RouteConfig::new(wire::DOCTOR_NAME, SinkConfig::Doctor(sinks::doctor::Config));
     route.subjects = vec![format!("{}.*.outbound", wire::DOCTOR_ROOT)];
     route.retry.schedule = vec![Duration::ZERO, Duration::from_millis(200)];
     route.retry.attempts = std::num::NonZeroU32::new(3).unwrap_or(std::num::NonZeroU32::MIN);

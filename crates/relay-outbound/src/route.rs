@@ -16,13 +16,13 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
-use crate::config::RouteConfig;
+use crate::config::{BatchConfig, RouteConfig};
 use crate::filter::Filter;
 use crate::hold::{Hold, NoPass, Pass, RouteState};
 use crate::incoming::{Envelope, Lane};
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::relay::BuildError;
-use crate::sinks::{self, Sink, SinkContext};
+use crate::sinks::{Delivery, Sink, SinkContext};
 use crate::store::{Store, StreamNames};
 
 /// A route.
@@ -82,7 +82,10 @@ impl Route {
         let filter = Filter::new(&config.types, &config.sources, config.filter.as_deref())
             .map_err(|error| invalid(error.to_string()))?;
         let schedule = config.retry.schedule().map_err(|error| invalid(error.to_string()))?;
-        let sink = sinks::build(&config.sink, &context.sink)
+        let sink = config
+            .sink
+            .settings()
+            .build(&context.sink)
             .map_err(|source| BuildError::Sink { route: config.name.clone(), source })?;
         let store = Store::new(
             Publisher::new(context.bus.clone()),
@@ -93,7 +96,7 @@ impl Route {
         let permits = (config.window_bytes.bytes() / BYTES_PER_PERMIT).clamp(1, 1 << 28);
         let byte_permits = u32::try_from(permits).unwrap_or(u32::MAX);
         Ok(Self {
-            metrics: context.metrics.route(&config.name, sink.kind()),
+            metrics: context.metrics.route(&config.name, config.sink.settings().kind()),
             patterns,
             filter,
             schedule,
@@ -193,16 +196,24 @@ impl Route {
         self.patterns.iter().any(|pattern| pattern.matches(subject))
     }
 
-    /// Waits until there is room for an event: its bytes, and what its retry would occupy. `None` if the route stops.
-    pub(crate) async fn admit(&self, envelope: &Envelope) -> Option<SemaphorePermit<'_>> {
-        let wanted = (envelope.payload.len() as u64).div_ceil(BYTES_PER_PERMIT).max(1);
-        // An event larger than the whole window takes all of it.
+    /// Waits until there is room for events of one lane: their bytes, and what their retries would occupy. `None` if the
+    /// route stops.
+    pub(crate) async fn admit<'a>(
+        &self,
+        envelopes: impl Iterator<Item = &'a Envelope>,
+    ) -> Option<SemaphorePermit<'_>> {
+        let (mut wanted, mut is_new) = (0, false);
+        for envelope in envelopes {
+            wanted += (envelope.payload.len() as u64).div_ceil(BYTES_PER_PERMIT).max(1);
+            is_new |= envelope.lane == Lane::Events;
+        }
+        // What is larger than the whole window takes all of it.
         let wanted = u32::try_from(wanted).unwrap_or(u32::MAX).min(self.byte_permits);
         tokio::select! {
             biased;
             () = self.stopping() => None,
             permit = async {
-                if envelope.lane == Lane::Events {
+                if is_new {
                     self.budget.room().await;
                 }
                 self.bytes.acquire_many(wanted).await.ok()
@@ -210,12 +221,14 @@ impl Route {
         }
     }
 
-    /// Waits until a delivery may be tried, and for the route's rate.
-    pub(crate) async fn enter(&self) -> Result<Pass<'_>, NoPass> {
+    /// Waits until `count` events may be tried, and for the route's rate.
+    pub(crate) async fn enter(&self, count: usize) -> Result<Pass<'_>, NoPass> {
+        let count = u32::try_from(count).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
         loop {
             let mut pass = self.hold.enter().await?;
             let Some(limiter) = &self.limiter else { return Ok(pass) };
-            limiter.until_ready().await;
+            // It has room for them at once, because a batch is never larger than the rate of a second.
+            limiter.until_n_ready(count).await.ok();
             // A hold may have begun while it waited; only a probe is tried then.
             if pass.is_probe() || self.hold.state() == RouteState::Open {
                 pass.begin();
@@ -224,10 +237,27 @@ impl Route {
         }
     }
 
-    /// Delivers an event once.
-    pub(crate) async fn try_once(&self, event: &Event) -> Result<(), DeliveryError> {
-        let mut results = self.sink.deliver(std::slice::from_ref(event)).await;
-        // A sink that gives no result has confirmed nothing.
-        results.pop().unwrap_or_else(|| DeliveryError::from_status(500, None))
+    /// How many events are handed to the sink at once, and how long they may wait for each other.
+    pub(crate) fn batch(&self) -> BatchConfig {
+        let largest = self.config.sink.settings().largest_batch();
+        let mut batch = self.config.batch.unwrap_or_else(|| BatchConfig::usual(largest));
+        batch.max_events = batch.max_events.min(self.config.window);
+        if let Some(rate) = self.config.rate {
+            batch.max_events = batch.max_events.min(rate.even().burst_size());
+        }
+        batch
+    }
+
+    /// Delivers events once; one result for each.
+    pub(crate) async fn try_once(&self, events: &[Event]) -> Vec<Delivery> {
+        let mut results = self.sink.deliver(events).await;
+        // A sink that gives no result for an event has confirmed nothing.
+        results.resize_with(events.len(), || DeliveryError::from_status(500, None));
+        results
+    }
+
+    /// Ends what the sink runs.
+    pub(crate) async fn close(&self) {
+        self.sink.close().await;
     }
 }

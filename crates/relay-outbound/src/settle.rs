@@ -79,15 +79,20 @@ pub async fn give_back(message: &Message) -> Result<(), SettleError> {
     acknowledge(message, AckKind::Nak(None)).await
 }
 
-/// Drives a future and meanwhile keeps the server from delivering the message again.
-pub async fn while_held<T>(message: &Message, work: impl Future<Output = T>) -> T {
+/// Drives a future and meanwhile keeps the server from delivering the messages that are still held again.
+pub async fn while_held<'a, T, Held: Iterator<Item = &'a Message>>(
+    held: impl Fn() -> Held,
+    work: impl Future<Output = T>,
+) -> T {
     tokio::pin!(work);
     let mut ticker = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
     loop {
         tokio::select! {
             biased;
             result = &mut work => return result,
-            _ = ticker.tick() => keep_alive(message).await,
+            _ = ticker.tick() => for message in held() {
+                keep_alive(message).await;
+            },
         }
     }
 }

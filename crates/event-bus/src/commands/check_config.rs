@@ -1,7 +1,6 @@
 //! `event-bus check-config`: reads the file and nothing else, and says what is in it and what is wrong.
 
 use event_bus_runtime::ConfigError;
-use relay_outbound::sinks::SinkConfig;
 use serde::Serialize;
 
 use crate::cli::Context;
@@ -80,7 +79,7 @@ fn routes(config: &RootConfig) -> Vec<Item> {
     let Some(outbound) = &config.outbound else { return Vec::new() };
     let routes = outbound.routes.iter().map(|route| Item {
         name: route.name.clone(),
-        kind: sink(&route.sink).to_owned(),
+        kind: route.sink.settings().kind().to_owned(),
         subjects: route.subjects.clone(),
     });
     routes.collect()
@@ -89,13 +88,6 @@ fn routes(config: &RootConfig) -> Vec<Item> {
 fn provider(source: &serve_inbound::SourceConfig) -> String {
     let scheme = source.scheme().ok().flatten();
     scheme.map(|scheme| scheme.name().to_owned()).unwrap_or_default()
-}
-
-fn sink(config: &SinkConfig) -> &'static str {
-    match config {
-        SinkConfig::Webhook(_) => "webhook",
-        SinkConfig::Doctor => "doctor",
-    }
 }
 
 fn text(checked: &Checked, config: &RootConfig) -> String {

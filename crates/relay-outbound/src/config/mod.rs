@@ -1,5 +1,6 @@
 //! `[outbound]`: the relay's settings, as they stand in the file.
 
+mod batch;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 
 use crate::sinks::SinkConfig;
 
+pub use batch::BatchConfig;
 pub use start::Start;
 
 /// `[outbound]`.
@@ -69,9 +71,12 @@ pub struct RouteConfig {
     /// `window` of them.
     #[serde(default = "default_window_bytes")]
     pub window_bytes: ByteSize,
-    /// Most deliveries per second and replica, such as `"50/s"`.
+    /// Most deliveries per second and replica, such as `"50/s"`. No batch is larger than the rate of one second.
     #[serde(default)]
     pub rate: Option<Rate>,
+    /// How many events are handed to the sink at once; by default up to 100, as far as the kind of sink takes batches.
+    #[serde(default)]
+    pub batch: Option<BatchConfig>,
     /// The destination.
     pub sink: SinkConfig,
 }
@@ -139,6 +144,7 @@ impl RouteConfig {
             window: default_window(),
             window_bytes: default_window_bytes(),
             rate: None,
+            batch: None,
             sink,
         }
     }

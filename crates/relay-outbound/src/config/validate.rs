@@ -1,6 +1,7 @@
 //! What the types cannot say about `[outbound]`. No I/O.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use event_bus_core::subject::Pattern;
 use event_bus_core::wire;
@@ -11,6 +12,9 @@ use crate::filter::Filter;
 
 /// Far below the number of messages that the client holds for a subscription before it drops them.
 const MAX_WINDOW: u32 = 10_000;
+
+/// Well below the time after which the server delivers an unsettled message again.
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 impl Config {
     /// Every problem at once; paths start with `outbound`. `stream_subjects` are those of the stream of events.
@@ -82,9 +86,36 @@ impl RouteConfig {
         if self.window_bytes.bytes() == 0 {
             report("window_bytes", "must be more than 0".to_owned());
         }
+        for (key, message) in self.batch_problems() {
+            report(key, message);
+        }
         for (key, message) in self.sink.validate() {
             report(&format!("sink.{key}"), message);
         }
+    }
+
+    fn batch_problems(&self) -> Vec<(&'static str, String)> {
+        let Some(batch) = self.batch else { return Vec::new() };
+        let mut problems = Vec::new();
+        let settings = self.sink.settings();
+        if batch.max_events.get() > settings.largest_batch() {
+            let (kind, largest) = (settings.kind(), settings.largest_batch());
+            problems.push((
+                "batch.max_events",
+                format!("must be at most {largest}: a {kind} takes no more at once"),
+            ));
+        }
+        if batch.max_events > self.window {
+            let window = self.window;
+            problems.push((
+                "batch.max_events",
+                format!("must be at most the route's window, {window}: a larger batch never fills"),
+            ));
+        }
+        if batch.max_wait > MAX_WAIT {
+            problems.push(("batch.max_wait", format!("must be at most {}s", MAX_WAIT.as_secs())));
+        }
+        problems
     }
 
     fn subject_problems(&self, stream: &[Pattern]) -> Vec<(String, String)> {

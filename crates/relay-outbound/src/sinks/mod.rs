@@ -1,14 +1,15 @@
-//! Destinations: one folder each, one variant of [`SinkConfig`], one arm of [`build`].
+//! Destinations: one folder each, one variant of [`SinkConfig`], one arm of [`SinkConfig::settings`].
 
+#[cfg(not(all(feature = "eventbridge", feature = "kafka", feature = "postgres")))]
+mod absent;
+mod client;
 pub mod doctor;
 pub mod webhook;
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use event_bus_core::delivery::DeliveryError;
+use event_bus_core::delivery::{BoxError, DeliveryError};
 use event_bus_core::event::Event;
 use event_bus_core::signature::SecretProblem;
 use event_bus_runtime::{Clock, SecretError, SecretRef, SecretResolver};
@@ -17,23 +18,49 @@ use serde::Deserialize;
 
 use crate::address::{AddressGuard, Denied};
 
+pub use client::http_client;
+
+/// What became of one event.
+pub type Delivery = Result<(), DeliveryError>;
+
 /// Delivers events to one destination.
 #[async_trait]
 pub trait Sink: Send + Sync + fmt::Debug {
-    /// Name of the kind of sink, for logs and metrics.
+    /// Delivers events in their order; one result for each. `Ok` only if the destination has confirmed that event.
+    ///
+    /// It returns within the sink's own timeout. A batch is never empty and never larger than
+    /// [`Settings::largest_batch`].
+    async fn deliver(&self, batch: &[Event]) -> Vec<Delivery>;
+
+    /// Finds out, without sending an event, whether deliveries can work: names, TLS, credentials, and that what the
+    /// settings name is there. Returns what it saw, in a few words.
+    async fn check(&self) -> Result<String, CheckError>;
+
+    /// Ends what the sink runs in the background. Every delivery has ended before.
+    async fn close(&self) {}
+}
+
+/// The settings of one kind of sink.
+pub trait Settings {
+    /// Name of the kind, as it stands in the file.
     fn kind(&self) -> &'static str;
 
-    /// Delivers one event. `Ok` only if the destination has confirmed it.
-    async fn deliver_one(&self, event: &Event) -> Result<(), DeliveryError>;
+    /// Code of the doctor's finding if [`Sink::check`] fails.
+    fn finding(&self) -> &'static str;
 
-    /// Delivers events in their order; one result for each.
-    async fn deliver(&self, batch: &[Event]) -> Vec<Result<(), DeliveryError>> {
-        let mut results = Vec::with_capacity(batch.len());
-        for event in batch {
-            results.push(self.deliver_one(event).await);
-        }
-        results
+    /// Most events that one delivery can hold.
+    fn largest_batch(&self) -> u32 {
+        1
     }
+
+    /// Problems, each with its key below `sink.<kind>`.
+    fn validate(&self) -> Vec<(String, String)>;
+
+    /// The secrets that the settings name, each with its key below `sink.<kind>`.
+    fn secrets(&self) -> Vec<(String, SecretRef)>;
+
+    /// Builds the sink; it opens no connection and starts nothing.
+    fn build(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, BuildError>;
 }
 
 /// `sink` of a route: `sink.<kind> = { … }`.
@@ -44,7 +71,7 @@ pub enum SinkConfig {
     Webhook(webhook::Config),
     /// The doctor's own sink, which does what a running doctor says; it has no settings and stands in no file.
     #[serde(skip)]
-    Doctor,
+    Doctor(doctor::Config),
 }
 
 /// What sinks are built with.
@@ -58,7 +85,7 @@ pub struct SinkContext<'a> {
     pub clock: &'a Clock,
     /// The HTTP client of the relay; see [`http_client`].
     pub http: &'a reqwest::Client,
-    /// The bus, for the doctor's sink.
+    /// The bus.
     pub client: &'a async_nats::Client,
 }
 
@@ -77,58 +104,55 @@ pub enum BuildError {
     /// The HTTP client cannot be set up.
     #[error("the HTTP client cannot be set up")]
     Client(#[source] reqwest::Error),
+    /// A setting cannot be used, as only its value tells.
+    #[error("{0} cannot be used")]
+    Setting(&'static str, #[source] BoxError),
 }
 
-/// How long a connection may take to be made, whatever a sink allows for the whole request.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-
-const USER_AGENT: &str = concat!("event-bus-bridge/", env!("CARGO_PKG_VERSION"));
-
-/// The HTTP client that all sinks share: the certificates of the system are read once, not once a route. It connects to
-/// nothing that the guard denies, follows no redirect and knows no proxy. Each request sets its own timeout.
-pub fn http_client(guard: &AddressGuard) -> Result<reqwest::Client, BuildError> {
-    reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        .connect_timeout(CONNECT_WITHIN)
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .tls_version_min(reqwest::tls::Version::TLS_1_2)
-        .dns_resolver(Arc::new(guard.clone()))
-        .build()
-        .map_err(BuildError::Client)
+/// Deliveries cannot work.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct CheckError {
+    /// What does not work: lowercase, no full stop.
+    pub what: String,
+    /// Why.
+    #[source]
+    pub cause: Option<BoxError>,
 }
 
 impl SinkConfig {
+    /// The settings, whatever kind they are of.
+    pub fn settings(&self) -> &dyn Settings {
+        match self {
+            Self::Webhook(config) => config,
+            Self::Doctor(config) => config,
+        }
+    }
+
     /// Problems of the settings, each with its key below `sink`.
     pub fn validate(&self) -> Vec<(String, String)> {
-        match self {
-            Self::Webhook(config) => config
-                .validate()
-                .into_iter()
-                .map(|(key, message)| (format!("webhook.{key}"), message))
-                .collect(),
-            Self::Doctor => Vec::new(),
-        }
+        self.below_kind(self.settings().validate())
     }
 
     /// The secrets that the settings name, each with its key below `sink`.
     pub fn secrets(&self) -> Vec<(String, SecretRef)> {
-        match self {
-            Self::Webhook(config) => {
-                let secrets = config.secrets.iter().cloned().enumerate();
-                secrets
-                    .map(|(index, secret)| (format!("webhook.secrets[{index}]"), secret))
-                    .collect()
-            }
-            Self::Doctor => Vec::new(),
-        }
+        self.below_kind(self.settings().secrets())
+    }
+
+    fn below_kind<T>(&self, items: Vec<(String, T)>) -> Vec<(String, T)> {
+        let kind = self.settings().kind();
+        items.into_iter().map(|(key, item)| (format!("{kind}.{key}"), item)).collect()
     }
 }
 
-/// Builds a sink; it opens no connection.
-pub fn build(config: &SinkConfig, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, BuildError> {
-    match config {
-        SinkConfig::Webhook(config) => Ok(Box::new(webhook::WebhookSink::build(config, context)?)),
-        SinkConfig::Doctor => Ok(Box::new(doctor::DoctorSink::new(context.client.clone()))),
+impl CheckError {
+    /// An error with its cause.
+    pub fn new(what: impl Into<String>, cause: impl Into<BoxError>) -> Self {
+        Self { what: what.into(), cause: Some(cause.into()) }
+    }
+
+    /// An error that says everything itself.
+    pub fn bare(what: impl Into<String>) -> Self {
+        Self { what: what.into(), cause: None }
     }
 }

@@ -6,7 +6,7 @@ use event_bus_core::delivery::Disposition;
 use event_bus_core::event::Event;
 use event_bus_runtime::{Clock, EnvMap, SecretResolver, SecretsConfig};
 use relay_outbound::address::AddressGuard;
-use relay_outbound::sinks::{Sink, SinkConfig, SinkContext, build, http_client, webhook};
+use relay_outbound::sinks::{Settings as _, Sink, SinkContext, http_client, webhook};
 use testkit::NatsServer;
 use testkit::sink_suite::{Behaviour, HttpDestination, Outcome, SinkHarness, check};
 
@@ -19,12 +19,12 @@ impl WebhookHarness {
     async fn start(client: &Client) -> Self {
         event_bus_runtime::install_crypto_provider();
         let destination = HttpDestination::start().await;
-        let config = SinkConfig::Webhook(webhook::Config {
+        let config = webhook::Config {
             url: destination.url().parse().unwrap(),
             mode: webhook::Mode::Structured,
             secrets: Vec::new(),
             timeout: Duration::from_secs(1),
-        });
+        };
         let secrets = SecretResolver::new(EnvMap::default(), &SecretsConfig::default());
         let guard = AddressGuard::default();
         let http = http_client(&guard).unwrap();
@@ -35,7 +35,7 @@ impl WebhookHarness {
             clock: &Clock::system(),
             client,
         };
-        Self { sink: build(&config, &context).unwrap(), destination }
+        Self { sink: config.build(&context).unwrap(), destination }
     }
 }
 

@@ -6,12 +6,18 @@ use async_nats::client::RequestErrorKind;
 use async_trait::async_trait;
 use event_bus_core::delivery::DeliveryError;
 use event_bus_core::event::{Data, Event};
+use event_bus_runtime::SecretRef;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Sink;
+use super::{BuildError, CheckError, Delivery, Settings, Sink, SinkContext};
 
 /// How long a doctor may take to answer; one that has gone away fails the attempt.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// It has no settings.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+pub struct Config;
 
 /// Delivers to a doctor over the bus.
 #[derive(Debug)]
@@ -37,6 +43,28 @@ enum NotFromDoctor {
     NoInbox,
 }
 
+impl Settings for Config {
+    fn kind(&self) -> &'static str {
+        "doctor"
+    }
+
+    fn finding(&self) -> &'static str {
+        "EB0201"
+    }
+
+    fn validate(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    fn secrets(&self) -> Vec<(String, SecretRef)> {
+        Vec::new()
+    }
+
+    fn build(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, BuildError> {
+        Ok(Box::new(DoctorSink::new(context.client.clone())))
+    }
+}
+
 impl DoctorSink {
     /// A sink on this connection.
     pub fn new(client: async_nats::Client) -> Self {
@@ -45,15 +73,8 @@ impl DoctorSink {
         let inbox = inbox.rsplit_once('.').map_or(inbox.as_str(), |(prefix, _)| prefix).to_owned();
         Self { client, inbox }
     }
-}
 
-#[async_trait]
-impl Sink for DoctorSink {
-    fn kind(&self) -> &'static str {
-        "doctor"
-    }
-
-    async fn deliver_one(&self, event: &Event) -> Result<(), DeliveryError> {
+    async fn ask(&self, event: &Event) -> Delivery {
         let reply = reply_subject(event)
             .ok_or_else(|| DeliveryError::Unencodable(NotFromDoctor::NoReply.into()))?;
         // Whoever may publish an event for the doctor must not have the relay send to any other subject.
@@ -71,6 +92,21 @@ impl Sink for DoctorSink {
         };
         let status = std::str::from_utf8(&answer.payload).ok().and_then(|text| text.parse().ok());
         DeliveryError::from_status(status.unwrap_or(503), None)
+    }
+}
+
+#[async_trait]
+impl Sink for DoctorSink {
+    async fn deliver(&self, batch: &[Event]) -> Vec<Delivery> {
+        let mut results = Vec::with_capacity(batch.len());
+        for event in batch {
+            results.push(self.ask(event).await);
+        }
+        results
+    }
+
+    async fn check(&self) -> Result<String, CheckError> {
+        Ok("the doctor is there, since it asks".to_owned())
     }
 }
 

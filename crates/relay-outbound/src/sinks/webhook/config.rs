@@ -8,6 +8,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
+use super::WebhookSink;
+use crate::sinks::{BuildError, Settings, Sink, SinkContext};
+
 /// `sink.webhook`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -38,9 +41,16 @@ pub enum Mode {
     Binary,
 }
 
-impl Config {
-    /// Problems, each with its key.
-    pub fn validate(&self) -> Vec<(&'static str, String)> {
+impl Settings for Config {
+    fn kind(&self) -> &'static str {
+        "webhook"
+    }
+
+    fn finding(&self) -> &'static str {
+        "EB0213"
+    }
+
+    fn validate(&self) -> Vec<(String, String)> {
         let mut problems = Vec::new();
         if !matches!(self.url.scheme(), "http" | "https") || !self.url.has_host() {
             problems
@@ -55,7 +65,16 @@ impl Config {
         if self.timeout < Duration::from_millis(10) || self.timeout > Duration::from_secs(600) {
             problems.push(("timeout", "must be between 10ms and 10m".to_owned()));
         }
-        problems
+        problems.into_iter().map(|(key, message)| (key.to_owned(), message)).collect()
+    }
+
+    fn secrets(&self) -> Vec<(String, SecretRef)> {
+        let secrets = self.secrets.iter().cloned().enumerate();
+        secrets.map(|(index, secret)| (format!("secrets[{index}]"), secret)).collect()
+    }
+
+    fn build(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, BuildError> {
+        Ok(Box::new(WebhookSink::build(self, context)?))
     }
 }
 
