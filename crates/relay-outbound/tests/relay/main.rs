@@ -3,7 +3,9 @@
 
 mod delivering;
 mod failing;
+mod harness;
 mod holding;
+mod journey;
 mod reloading;
 mod stopping;
 mod suite;

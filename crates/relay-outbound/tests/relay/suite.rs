@@ -1,14 +1,14 @@
 use std::time::Duration;
 
 use async_nats::Client;
-use bytes::Bytes;
-use event_bus_core::delivery::Disposition;
-use event_bus_core::event::Event;
 use event_bus_runtime::{Clock, EnvMap, SecretResolver, SecretsConfig};
 use relay_outbound::address::AddressGuard;
 use relay_outbound::sinks::{Settings as _, Sink, SinkContext, http_client, webhook};
-use testkit::NatsServer;
 use testkit::sink_suite::{Behaviour, HttpDestination, Outcome, SinkHarness, check};
+use testkit::{CaptureSink, NatsServer};
+
+use crate::harness::deliver;
+use crate::journey::{Destination, outlasts_an_outage};
 
 struct WebhookHarness {
     sink: Box<dyn Sink>,
@@ -44,16 +44,8 @@ impl SinkHarness for WebhookHarness {
         self.destination.behave(behaviour).await
     }
 
-    async fn deliver(&mut self, event: &[u8]) -> Outcome {
-        let event = Event::from_structured(Bytes::copy_from_slice(event)).unwrap();
-        let result = self.sink.deliver(&[event]).await.pop().unwrap();
-        match result.map_err(|error| error.disposition()) {
-            Ok(()) => Outcome::Delivered,
-            Err(Disposition::Hold) => Outcome::Hold,
-            Err(Disposition::Retry { after }) => Outcome::Retry { after },
-            Err(Disposition::DeadLetter) => Outcome::DeadLetter,
-            Err(Disposition::Disable) => Outcome::Disable,
-        }
+    async fn deliver(&mut self, batch: &[Vec<u8>]) -> Vec<Outcome> {
+        deliver(&*self.sink, batch).await
     }
 
     async fn received(&mut self) -> Vec<String> {
@@ -67,4 +59,25 @@ impl SinkHarness for WebhookHarness {
 async fn webhook_conforms() {
     let nats = NatsServer::start().await;
     check(WebhookHarness::start(&nats.connect().await).await).await;
+}
+
+impl Destination for CaptureSink {
+    async fn leave(&mut self) {
+        self.stop().await;
+    }
+
+    async fn come_back(&mut self) {
+        self.restart_on_same_port().await;
+    }
+
+    async fn ids(&mut self) -> Vec<String> {
+        self.accepted().into_keys().collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_route_outlasts_an_outage() {
+    let mut destination = CaptureSink::start().await;
+    let sink = format!("sink.webhook = {{ url = \"{}\" }}", destination.url());
+    outlasts_an_outage("webhook", &sink, &mut destination, 100).await;
 }

@@ -37,12 +37,26 @@ impl HttpDestination {
             Behaviour::Retire => Reply::status(410),
             Behaviour::Break => Reply::Reset,
             Behaviour::Silence => Reply::Hang,
+            Behaviour::RefuseSome => return self.answer(Reply::status(400)).await,
+            Behaviour::BreakMidway => return self.answer(Reply::Reset).await,
             Behaviour::Away => {
                 self.sink.stop().await;
                 return true;
             }
         };
-        self.sink.set_script(Script::reply(reply));
+        self.follow(Script::reply(reply)).await
+    }
+
+    /// Gives this answer to the events that the suite calls bad.
+    async fn answer(&self, to_bad: Reply) -> bool {
+        let choose = move |id: &str, _| {
+            if id.contains("bad") { to_bad.clone() } else { Reply::status(200) }
+        };
+        self.follow(Script::per_id(choose)).await
+    }
+
+    async fn follow(&self, script: Script) -> bool {
+        self.sink.set_script(script);
         if !self.sink.is_listening() {
             self.sink.restart_on_same_port().await;
         }

@@ -28,6 +28,11 @@ pub enum Behaviour {
     Retire,
     /// Breaks the connection when it has read the event, without an answer.
     Break,
+    /// Says that all went well, and that of a batch the events whose id contains `bad` were refused for good, as bulk
+    /// interfaces do.
+    RefuseSome,
+    /// Takes the beginning of a batch and breaks the connection at the first event whose id contains `bad`.
+    BreakMidway,
     /// Reads the event and never answers.
     Silence,
     /// Cannot be reached.
@@ -49,8 +54,8 @@ pub trait SinkHarness {
     /// Makes the destination behave so from now on; `false` when this kind of destination cannot.
     fn behave(&mut self, behaviour: Behaviour) -> impl Future<Output = bool>;
 
-    /// Delivers one structured CloudEvent. The sink's own timeout should be about a second.
-    fn deliver(&mut self, event: &[u8]) -> impl Future<Output = Outcome>;
+    /// Delivers structured CloudEvents as one batch; one outcome for each. The sink's own timeout should be about a second.
+    fn deliver(&mut self, batch: &[Vec<u8>]) -> impl Future<Output = Vec<Outcome>>;
 
     /// The ids of the events that the destination has taken and confirmed.
     fn received(&mut self) -> impl Future<Output = Vec<String>>;
@@ -66,6 +71,8 @@ const ASKED_WAIT: Duration = Duration::from_secs(7);
 /// Runs the contract; panics at the first breach.
 pub async fn check<H: SinkHarness>(mut harness: H) {
     delivers_each_event(&mut harness).await;
+    settles_each_event_of_a_batch(&mut harness).await;
+    reports_no_delivery_that_was_cut_off(&mut harness).await;
     for (behaviour, is_allowed, rule) in contract() {
         if !harness.behave(behaviour).await {
             let optional = !matches!(behaviour, Behaviour::Fail | Behaviour::Away);
@@ -154,6 +161,48 @@ async fn delivers_each_event<H: SinkHarness>(harness: &mut H) {
     }
 }
 
+/// A success as a whole says nothing about the items inside.
+async fn settles_each_event_of_a_batch<H: SinkHarness>(harness: &mut H) {
+    let ids = ["suite-batch-1", "suite-batch-bad", "suite-batch-3"];
+    if !harness.behave(Behaviour::RefuseSome).await {
+        return;
+    }
+    let outcomes = deliver_batch(harness, &ids).await;
+    let received = harness.received().await;
+    for (id, outcome) in ids.into_iter().zip(outcomes) {
+        let is_bad = id.contains("bad");
+        let expected = if is_bad { Outcome::DeadLetter } else { Outcome::Delivered };
+        assert_eq!(outcome, expected, "{id}: each event of a batch has its own outcome");
+        assert_eq!(received.iter().any(|each| each == id), !is_bad, "{id}: {received:?}");
+    }
+    recovers(harness, Behaviour::RefuseSome, "suite-batch-again").await;
+}
+
+async fn reports_no_delivery_that_was_cut_off<H: SinkHarness>(harness: &mut H) {
+    let ids = ["suite-midway-1", "suite-midway-2", "suite-midway-bad", "suite-midway-4"];
+    if !harness.behave(Behaviour::BreakMidway).await {
+        return;
+    }
+    let outcomes = deliver_batch(harness, &ids).await;
+    let received = harness.received().await;
+    for (id, outcome) in ids.into_iter().zip(&outcomes) {
+        match outcome {
+            Outcome::Delivered => {
+                assert!(received.iter().any(|each| each == id), "{id} is said to be delivered");
+            }
+            Outcome::Hold | Outcome::Retry { .. } => {}
+            Outcome::DeadLetter | Outcome::Disable => {
+                panic!("{id}: a broken connection says nothing about an event: {outcome:?}")
+            }
+        }
+    }
+    assert!(outcomes.iter().any(|outcome| *outcome != Outcome::Delivered), "{outcomes:?}");
+    recovers(harness, Behaviour::BreakMidway, "suite-midway-again").await;
+    // The same events again: what was taken the first time does no harm.
+    let outcomes = deliver_batch(harness, &ids).await;
+    assert_eq!(outcomes, [Outcome::Delivered; 4], "a batch that was cut off can be repeated");
+}
+
 async fn recovers<H: SinkHarness>(harness: &mut H, after: Behaviour, id: &str) {
     assert!(harness.behave(Behaviour::Accept).await, "every destination can accept");
     let outcome = deliver(harness, id).await;
@@ -165,6 +214,21 @@ async fn recovers<H: SinkHarness>(harness: &mut H, after: Behaviour, id: &str) {
 }
 
 async fn deliver<H: SinkHarness>(harness: &mut H, id: &str) -> Outcome {
+    deliver_batch(harness, &[id]).await.remove(0)
+}
+
+async fn deliver_batch<H: SinkHarness>(harness: &mut H, ids: &[&str]) -> Vec<Outcome> {
+    let batch: Vec<_> = ids.iter().map(|id| event(id)).collect();
+    match tokio::time::timeout(LIMIT, harness.deliver(&batch)).await {
+        Ok(outcomes) => {
+            assert_eq!(outcomes.len(), ids.len(), "one outcome for each event of {ids:?}");
+            outcomes
+        }
+        Err(_) => panic!("delivering {ids:?} took longer than {LIMIT:?}"),
+    }
+}
+
+fn event(id: &str) -> Vec<u8> {
     let event = serde_json::json!({
         "specversion": "1.0",
         "id": id,
@@ -173,10 +237,7 @@ async fn deliver<H: SinkHarness>(harness: &mut H, id: &str) -> Outcome {
         "datacontenttype": "application/json",
         "data": { "text": "Grüße, \u{1f600}", "number": 1 },
     });
-    match tokio::time::timeout(LIMIT, harness.deliver(event.to_string().as_bytes())).await {
-        Ok(outcome) => outcome,
-        Err(_) => panic!("delivering {id} took longer than {LIMIT:?}"),
-    }
+    event.to_string().into_bytes()
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ enum Fault {
     IgnoresRetryAfter,
     DropsTheUnreachable,
     NeverDisables,
+    OneResultForAll,
 }
 
 impl Harness {
@@ -46,7 +47,27 @@ impl SinkHarness for Harness {
         self.destination.behave(behaviour).await
     }
 
-    async fn deliver(&mut self, event: &[u8]) -> Outcome {
+    async fn deliver(&mut self, batch: &[Vec<u8>]) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for event in batch {
+            outcomes.push(self.post(event).await);
+        }
+        if self.fault == Fault::OneResultForAll {
+            let first = outcomes[0];
+            outcomes.fill(first);
+        }
+        outcomes
+    }
+
+    async fn received(&mut self) -> Vec<String> {
+        self.destination.received()
+    }
+
+    async fn close(self) {}
+}
+
+impl Harness {
+    async fn post(&mut self, event: &[u8]) -> Outcome {
         if self.fault == Fault::SendsNothing {
             return Outcome::Delivered;
         }
@@ -59,12 +80,6 @@ impl SinkHarness for Harness {
             Ok(Err(_)) | Err(_) => Outcome::Hold,
         }
     }
-
-    async fn received(&mut self) -> Vec<String> {
-        self.destination.received()
-    }
-
-    async fn close(self) {}
 }
 
 #[tokio::test]
@@ -75,13 +90,14 @@ async fn a_sound_sink_passes() {
 #[tokio::test]
 async fn each_fault_is_found() {
     for (fault, complaint) in [
-        (Fault::EveryAnswerIsSuccess, "Refuse"),
+        (Fault::EveryAnswerIsSuccess, "its own outcome"),
         (Fault::SilenceIsSuccess, "Silence"),
         (Fault::SendsNothing, "is not at the destination"),
-        (Fault::RetriesRefusals, "Refuse"),
+        (Fault::RetriesRefusals, "its own outcome"),
         (Fault::IgnoresRetryAfter, "the wait that the destination asks for"),
-        (Fault::DropsTheUnreachable, "Break"),
+        (Fault::DropsTheUnreachable, "says nothing about an event"),
         (Fault::NeverDisables, "Retire"),
+        (Fault::OneResultForAll, "each event of a batch has its own outcome"),
     ] {
         let verdict = AssertUnwindSafe(check(Harness::start(fault).await)).catch_unwind().await;
         let panic = verdict.expect_err(&format!("{fault:?} was not found"));
