@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+pub mod claim_check;
 pub mod delivery;
 mod error;
 pub mod event;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::Message;
 use event_bus_core::Chain;
+use event_bus_core::claim_check::ClaimCheck;
 use event_bus_core::delivery::{DeadLetterReason, DeliveryError, Disposition};
 use event_bus_core::event::Event;
 use event_bus_core::key::EventKey;
@@ -15,6 +16,7 @@ use event_bus_core::wire::{Attempts, DeadLetter, Retry};
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
+use crate::claimed;
 use crate::filter::Verdict;
 use crate::hold::{NoPass, RouteState, Unreachable};
 use crate::incoming::{Envelope, Lane};
@@ -33,7 +35,7 @@ const DELIVERIES_PER_ATTEMPT: i64 = 10;
 const MIN_DELIVERIES: i64 = 500;
 
 /// Longest wait between two tries to settle a message while the bus is away.
-const SETTLE_AGAIN: Duration = Duration::from_secs(5);
+pub(crate) const SETTLE_AGAIN: Duration = Duration::from_secs(5);
 
 /// A message that is being handled.
 struct Item {
@@ -51,6 +53,8 @@ struct Open<'a> {
 /// What is known of a message before a sink has seen it.
 enum Prepared {
     Deliver(Event),
+    /// Its data lies elsewhere.
+    Fetch(Event, ClaimCheck),
     Settle(Settlement),
 }
 
@@ -73,6 +77,7 @@ pub(crate) async fn handle(route: &Route, messages: Vec<Message>, lane: Lane) {
     let held = || items.iter().filter(|item| !item.is_settled()).map(|item| &item.message);
     let work = async {
         let mut open = Vec::with_capacity(items.len());
+        let mut claimed = Vec::new();
         for (item, problem) in items.iter().zip(unreadable) {
             let prepared = match problem {
                 None => prepare(route, &item.envelope).await,
@@ -83,11 +88,15 @@ pub(crate) async fn handle(route: &Route, messages: Vec<Message>, lane: Lane) {
             };
             match prepared {
                 Prepared::Deliver(event) => open.push(Open { item, event }),
+                Prepared::Fetch(event, check) => claimed.push((item, event, check)),
                 Prepared::Settle(settlement) => finish(route, item, &settlement).await,
             }
         }
         if !open.is_empty() {
             deliver(route, open).await;
+        }
+        for (item, event, check) in claimed {
+            deliver_claimed(route, item, event, &check).await;
         }
     };
     settle::while_held(held, work).await;
@@ -180,18 +189,28 @@ async fn prepare(route: &Route, envelope: &Envelope) -> Prepared {
             return Prepared::Settle(undecodable(route, envelope, detail));
         }
     };
-    // What waits for another attempt has passed before, and what is redriven is to be delivered.
-    if envelope.lane == Lane::Events {
-        if !passes(route, &event) {
-            return Prepared::Settle(Settlement::Filtered);
-        }
-        let first_wait = route.schedule().wait_before(1);
-        if !first_wait.is_zero() {
-            let retry = retry(route, envelope, envelope.attempts, first_wait);
-            return Prepared::Settle(Settlement::Retry(retry));
-        }
+    match ClaimCheck::of(&event) {
+        Some(Ok(check)) => Prepared::Fetch(event, check),
+        Some(Err(error)) => Prepared::Settle(undecodable(route, envelope, error.to_string())),
+        None => match judge_new(route, envelope, &event) {
+            Some(settlement) => Prepared::Settle(settlement),
+            None => Prepared::Deliver(event),
+        },
     }
-    Prepared::Deliver(event)
+}
+
+/// What becomes of an event that is not to be delivered now. What waits for another attempt has passed before, and what
+/// is redriven is to be delivered.
+pub(crate) fn judge_new(route: &Route, envelope: &Envelope, event: &Event) -> Option<Settlement> {
+    if envelope.lane != Lane::Events {
+        return None;
+    }
+    if !passes(route, event) {
+        return Some(Settlement::Filtered);
+    }
+    let first_wait = route.schedule().wait_before(1);
+    let retry = || retry(route, envelope, envelope.attempts, first_wait);
+    (!first_wait.is_zero()).then(|| Settlement::Retry(retry()))
 }
 
 fn passes(route: &Route, event: &Event) -> bool {
@@ -203,6 +222,18 @@ fn passes(route: &Route, event: &Event) -> bool {
             tracing::debug!(route = route.name(), event = %EventKey::of(event), "the filter failed on this event");
             false
         }
+    }
+}
+
+/// One at a time, so that only one of them is in memory.
+async fn deliver_claimed(route: &Route, item: &Item, event: Event, check: &ClaimCheck) {
+    let _turn = tokio::select! {
+        () = route.stopping() => return finish(route, item, &Settlement::Returned).await,
+        turn = route.turn_for_claimed() => turn,
+    };
+    match claimed::fetch(route, &item.envelope, event, check).await {
+        Ok(event) => deliver(route, vec![Open { item, event }]).await,
+        Err(settlement) => finish(route, item, &settlement).await,
     }
 }
 
@@ -369,7 +400,7 @@ fn retry(route: &Route, envelope: &Envelope, attempts: Attempts, wait: Duration)
     }
 }
 
-fn dead_letter(
+pub(crate) fn dead_letter(
     route: &Route,
     envelope: &Envelope,
     reason: DeadLetterReason,

@@ -52,6 +52,11 @@ impl Filter {
         Ok(Self { types: prefixes(types), sources: prefixes(sources), expression })
     }
 
+    /// Whether its verdict depends on the payload.
+    pub fn reads_data(&self) -> bool {
+        self.expression.as_ref().is_some_and(|expression| expression.reads_data)
+    }
+
     /// Judges an event.
     pub fn judge(&self, event: &Event) -> Verdict {
         let any = |prefixes: &[Prefix], text: &str| {
@@ -148,18 +153,7 @@ impl Expression {
 
 /// The payload as a CEL value: JSON as it is, text as a string, anything else and nothing as null.
 fn data_value(event: &Event) -> Value {
-    match event.data() {
-        Some(Data::Json(bytes)) => {
-            let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-            // An event holds only JSON that is at most 128 deep.
-            deserializer.disable_recursion_limit();
-            let json: Result<serde_json::Value, _> =
-                serde::Deserialize::deserialize(&mut deserializer);
-            json.map_or(Value::Null, value)
-        }
-        Some(Data::Text(text)) => Value::from(text.clone()),
-        Some(Data::Binary(_)) | None => Value::Null,
-    }
+    event.data().and_then(Data::to_value).map_or(Value::Null, value)
 }
 
 /// JSON as CEL sees it: a number is an integer if it is one, so that the operators of a filter find two of the same type.

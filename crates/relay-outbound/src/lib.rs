@@ -8,6 +8,7 @@
 pub mod address;
 mod budget;
 mod checks;
+mod claimed;
 pub mod config;
 mod consumers;
 pub mod dead_letters;
@@ -20,6 +21,7 @@ mod intake;
 mod janitor;
 pub mod metrics;
 mod monitor;
+pub mod objects;
 mod origin;
 mod relay;
 mod route;

@@ -18,6 +18,7 @@ use crate::config::{Config, RouteConfig};
 use crate::consumers::{self, Wanted};
 use crate::incoming::Lane;
 use crate::metrics::Metrics;
+use crate::objects::Objects;
 use crate::route::{Route, RouteContext};
 use crate::set_up::SetUp;
 use crate::sinks::{self, SinkConfig, SinkContext};
@@ -121,6 +122,7 @@ struct Running {
 struct Settings {
     config: RouteConfig,
     guard: AddressGuard,
+    data_buckets: Vec<String>,
     secrets: Vec<Secret>,
 }
 
@@ -243,12 +245,15 @@ impl Relay {
         let http = self
             .http_client(&guard)
             .map_err(|source| BuildError::Sink { route: route.name.clone(), source })?;
+        let client = self.environment.bus.client();
+        let objects = Objects::new(client.clone(), &config.data_buckets);
         let sink = SinkContext {
             secrets: &self.environment.secrets,
             guard: &guard,
             http: &http,
             clock: &self.environment.clock,
-            client: self.environment.bus.client(),
+            client,
+            objects: &objects,
         };
         let context = RouteContext {
             sink,
@@ -283,7 +288,7 @@ impl Relay {
         });
         let secrets = secrets.collect::<Result<_, _>>()?;
         let guard = AddressGuard::new(config.deny_private, config.allow_cidrs.clone());
-        Ok(Settings { config: route, guard, secrets })
+        Ok(Settings { config: route, guard, data_buckets: config.data_buckets.clone(), secrets })
     }
 
     /// Stops what is gone or changed, starts what is new or changed. A route whose secret cannot be read goes on as it is.

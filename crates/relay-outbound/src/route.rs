@@ -12,7 +12,7 @@ use event_bus_runtime::bus::Publisher;
 use event_bus_runtime::{Bus, Clock};
 use governor::DefaultDirectRateLimiter;
 use time::OffsetDateTime;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{MutexGuard, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
@@ -21,6 +21,7 @@ use crate::filter::Filter;
 use crate::hold::{Hold, NoPass, Pass, RouteState};
 use crate::incoming::{Envelope, Lane};
 use crate::metrics::{Metrics, RouteMetrics};
+use crate::objects::Objects;
 use crate::relay::BuildError;
 use crate::sinks::{Delivery, Sink, SinkContext};
 use crate::store::{Store, StreamNames};
@@ -39,6 +40,9 @@ pub(crate) struct Route {
     byte_permits: u32,
     hold: Hold,
     budget: Budget,
+    objects: Objects,
+    /// Whose data is fetched from the object store.
+    claimed: tokio::sync::Mutex<()>,
     store: Store,
     metrics: RouteMetrics,
     clock: Clock,
@@ -105,6 +109,8 @@ impl Route {
             byte_permits,
             hold: Hold::new(),
             budget: Budget::new(config.retry.max_bytes.bytes()),
+            objects: context.sink.objects.clone(),
+            claimed: tokio::sync::Mutex::default(),
             store,
             sink,
             clock: context.sink.clock.clone(),
@@ -148,6 +154,16 @@ impl Route {
     /// What its retries may occupy.
     pub(crate) fn budget(&self) -> &Budget {
         &self.budget
+    }
+
+    /// Data of events that lies in the object store.
+    pub(crate) fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// Waits until no other event of the route is in memory with data from the object store.
+    pub(crate) async fn turn_for_claimed(&self) -> MutexGuard<'_, ()> {
+        self.claimed.lock().await
     }
 
     /// Its metrics.

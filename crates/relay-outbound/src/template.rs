@@ -114,19 +114,10 @@ impl View {
             .map(|(name, value)| (name.to_owned(), value.to_text().into_owned().into()))
             .collect();
         members.insert("extensions".to_owned(), serde_json::Value::Object(extensions));
-        if let Some(data) = data(event) {
+        if let Some(data) = event.data().and_then(Data::to_value) {
             members.insert("data".to_owned(), without_nulls(data));
         }
         Self(Value::from(Serde(members)))
-    }
-}
-
-/// JSON as it is, text as a string; bytes cannot be printed.
-fn data(event: &Event) -> Option<serde_json::Value> {
-    match event.data()? {
-        Data::Json(bytes) => serde_json::from_slice(bytes).ok(),
-        Data::Text(text) => Some(text.as_str().into()),
-        Data::Binary(_) => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The payload of an event, and how a body becomes one.
 
 use bytes::Bytes;
+use serde::Deserialize as _;
 
 use super::attributes::is_json_media_type;
 use super::json;
@@ -81,6 +82,20 @@ impl Data {
     /// Keeps every byte of a body, so that a consumer can verify a signature over it again.
     pub fn verbatim(body: Bytes) -> Option<Self> {
         (!body.is_empty()).then_some(Self::Binary(body))
+    }
+
+    /// The payload as a JSON value: JSON as it is, text as a string. Bytes are none.
+    pub fn to_value(&self) -> Option<serde_json::Value> {
+        match self {
+            Self::Json(bytes) => {
+                let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+                // An event holds only JSON that is at most 128 deep.
+                deserializer.disable_recursion_limit();
+                serde_json::Value::deserialize(&mut deserializer).ok()
+            }
+            Self::Text(text) => Some(text.as_str().into()),
+            Self::Binary(_) => None,
+        }
     }
 
     /// The payload as bytes, as binary mode carries it.

@@ -93,6 +93,14 @@ impl Event {
         }
     }
 
+    /// The same event with data that lay elsewhere, as bytes of its `datacontenttype`.
+    #[must_use]
+    pub fn with_payload(&self, payload: Bytes) -> Self {
+        let attributes = self.attributes.clone();
+        let data = Data::from_payload(attributes.datacontenttype.as_deref(), payload);
+        Self { attributes, data, encoded: None }
+    }
+
     /// The attribute `id`.
     pub fn id(&self) -> &str {
         &self.attributes.id

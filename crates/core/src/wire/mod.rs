@@ -18,6 +18,9 @@ pub const DOCTOR_ROOT: &str = "doctor";
 /// Name of the doctor's built-in source and route; users cannot take it.
 pub const DOCTOR_NAME: &str = "event-bus-doctor";
 
+/// Bucket of the object store that holds the data of events that are too large for a message.
+pub const DATA_BUCKET: &str = "EVENT_DATA";
+
 /// Bytes that every admitted event leaves below the server's `max_payload`, so that its retry and its dead letter, which
 /// carry more headers, still fit.
 pub const RECORD_RESERVE: usize = 16 * 1024;

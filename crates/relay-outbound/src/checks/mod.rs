@@ -8,6 +8,7 @@ mod losses;
 mod proof;
 mod route_consumers;
 mod route_states;
+mod sinks;
 
 use event_bus_core::Chain;
 use event_bus_runtime::check::SecretsCheck;
@@ -35,6 +36,7 @@ pub fn checks(config: &Config, names: StreamNames, doctor: bool) -> Vec<Box<dyn 
         Box::new(losses::Losses { names: names.clone(), routes: routes() }),
         Box::new(dead_letter_depth::DeadLetterDepth { names: names.clone(), routes: routes() }),
         Box::new(left_behind::LeftBehind { names, routes: routes() }),
+        Box::new(sinks::Sinks { config: config.clone() }),
         Box::new(SecretsCheck::new(COMPONENT, "EB0211", "EB0212", secrets(&config.routes))),
     ]
 }

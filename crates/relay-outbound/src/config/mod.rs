@@ -37,6 +37,8 @@ pub struct Config {
     /// Networks that are allowed although `deny_private` would refuse them, such as `10.1.0.0/16`.
     #[schemars(with = "Vec<String>")]
     pub allow_cidrs: Vec<IpNet>,
+    /// Buckets of the object store from which the data of events may be fetched (`dataref`).
+    pub data_buckets: Vec<String>,
     /// Routes: which events go where.
     pub routes: Vec<RouteConfig>,
 }
@@ -104,6 +106,7 @@ impl Default for Config {
             grace: Duration::from_secs(25),
             deny_private: false,
             allow_cidrs: Vec::new(),
+            data_buckets: vec![wire::DATA_BUCKET.to_owned()],
             routes: Vec::new(),
         }
     }

@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::address::{AddressGuard, Denied};
+use crate::objects::Objects;
 
 pub use client::http_client;
 
@@ -53,6 +54,12 @@ pub trait Settings {
         1
     }
 
+    /// Most bytes of data that are fetched for an event whose data lies in the object store; larger ones are refused.
+    /// `None`: the sink fetches them itself, as it sends them.
+    fn largest_data(&self) -> Option<u64> {
+        Some(1024 * 1024)
+    }
+
     /// Problems, each with its key below `sink.<kind>`.
     fn validate(&self) -> Vec<(String, String)>;
 
@@ -87,6 +94,8 @@ pub struct SinkContext<'a> {
     pub http: &'a reqwest::Client,
     /// The bus.
     pub client: &'a async_nats::Client,
+    /// Data of events that lies in the object store.
+    pub objects: &'a Objects,
 }
 
 /// Why a sink cannot be built.

@@ -3,6 +3,7 @@ use std::time::Duration;
 use async_nats::Client;
 use event_bus_runtime::{Clock, EnvMap, SecretResolver, SecretsConfig};
 use relay_outbound::address::AddressGuard;
+use relay_outbound::objects::Objects;
 use relay_outbound::sinks::{Settings as _, Sink, SinkContext, http_client, webhook};
 use testkit::sink_suite::{Behaviour, HttpDestination, Outcome, SinkHarness, check};
 use testkit::{CaptureSink, NatsServer};
@@ -34,6 +35,7 @@ impl WebhookHarness {
             http: &http,
             clock: &Clock::system(),
             client,
+            objects: &Objects::new(client.clone(), &[]),
         };
         Self { sink: config.build(&context).unwrap(), destination }
     }

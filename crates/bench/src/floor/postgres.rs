@@ -1,0 +1,55 @@
+//! The floor of the Postgres sink: a loop that collects messages and inserts them as rows of one statement.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use sqlx::postgres::PgPoolOptions;
+use tokio::time::{Instant, timeout_at};
+
+use super::{acknowledge, messages};
+
+const ROWS: usize = 100;
+const WAIT: Duration = Duration::from_millis(10);
+
+const INSERT: &str = "INSERT INTO floor (ce_source, ce_id, data) \
+     SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[]) ON CONFLICT DO NOTHING";
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS floor \
+     (ce_source text, ce_id text, data jsonb, PRIMARY KEY (ce_source, ce_id))";
+
+pub(crate) async fn run(nats: &str, url: &str, window: usize) -> anyhow::Result<()> {
+    let pool = PgPoolOptions::new().max_connections(4).connect(url).await?;
+    sqlx::query(TABLE).execute(&pool).await?;
+    let mut messages = messages(nats, window).await?;
+    while let Some(first) = messages.next().await {
+        let mut batch = vec![first?];
+        let deadline = Instant::now() + WAIT;
+        while batch.len() < ROWS {
+            let Ok(Some(message)) = timeout_at(deadline, messages.next()).await else { break };
+            batch.push(message?);
+        }
+        let header = |name: &str| -> Vec<String> {
+            let value = |message: &async_nats::jetstream::Message| {
+                let headers = message.headers.as_ref()?;
+                Some(headers.get(name)?.as_str().to_owned())
+            };
+            batch.iter().map(|message| value(message).unwrap_or_default()).collect()
+        };
+        let payloads: Vec<String> = batch
+            .iter()
+            .map(|message| String::from_utf8_lossy(&message.payload).into_owned())
+            .collect();
+        let inserted = sqlx::query(INSERT)
+            .bind(header("ce-source"))
+            .bind(header("ce-id"))
+            .bind(payloads)
+            .execute(&pool)
+            .await;
+        if inserted.is_ok() {
+            for message in &batch {
+                acknowledge(message).await;
+            }
+        }
+    }
+    Ok(())
+}
