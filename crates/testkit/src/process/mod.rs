@@ -2,6 +2,9 @@
 
 mod bin;
 mod child;
+mod daemon;
 
 pub use bin::{Bin, Output, Running};
 pub use child::Process;
+pub use daemon::Daemon;
+pub(crate) use daemon::listens;
