@@ -4,6 +4,13 @@
 mod absent;
 mod client;
 pub mod doctor;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(not(feature = "postgres"))]
+pub mod postgres {
+    //! Not in this build.
+    super::absent::not_in_this_build!("postgres");
+}
 pub mod webhook;
 
 use std::fmt;
@@ -74,6 +81,8 @@ pub trait Settings {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SinkConfig {
+    /// A table of PostgreSQL.
+    Postgres(postgres::Config),
     /// An HTTP endpoint.
     Webhook(webhook::Config),
     /// The doctor's own sink, which does what a running doctor says; it has no settings and stands in no file.
@@ -133,6 +142,7 @@ impl SinkConfig {
     /// The settings, whatever kind they are of.
     pub fn settings(&self) -> &dyn Settings {
         match self {
+            Self::Postgres(config) => config,
             Self::Webhook(config) => config,
             Self::Doctor(config) => config,
         }

@@ -1,10 +1,32 @@
 //! A sink in the words of `testkit::sink_suite`.
 
+use async_nats::Client;
 use bytes::Bytes;
 use event_bus_core::delivery::Disposition;
 use event_bus_core::event::Event;
-use relay_outbound::sinks::{Delivery, Sink};
+use event_bus_runtime::{Clock, EnvMap, SecretResolver, SecretsConfig};
+use relay_outbound::address::AddressGuard;
+use relay_outbound::objects::Objects;
+use relay_outbound::sinks::{BuildError, Delivery, Settings, Sink, SinkContext, http_client};
 use testkit::sink_suite::Outcome;
+
+/// Builds a sink as the relay does. `secrets` are variables of the environment.
+pub(crate) fn try_build<'a>(
+    settings: &dyn Settings,
+    client: &Client,
+    secrets: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Box<dyn Sink>, BuildError> {
+    event_bus_runtime::install_crypto_provider();
+    let guard = AddressGuard::default();
+    settings.build(&SinkContext {
+        secrets: &SecretResolver::new(EnvMap::from_iter(secrets), &SecretsConfig::default()),
+        guard: &guard,
+        http: &http_client(&guard)?,
+        clock: &Clock::system(),
+        client,
+        objects: &Objects::new(client.clone(), &[]),
+    })
+}
 
 /// What a sink reports of a batch, in the words of the suite.
 pub(crate) async fn deliver(sink: &dyn Sink, batch: &[Vec<u8>]) -> Vec<Outcome> {

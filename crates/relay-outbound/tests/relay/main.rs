@@ -1,4 +1,4 @@
-//! The relay against a real broker and real HTTP destinations.
+//! The relay against a real broker and real destinations.
 #![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 mod delivering;
@@ -6,6 +6,8 @@ mod failing;
 mod harness;
 mod holding;
 mod journey;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod reloading;
 mod stopping;
 mod suite;

@@ -1,14 +1,11 @@
 use std::time::Duration;
 
 use async_nats::Client;
-use event_bus_runtime::{Clock, EnvMap, SecretResolver, SecretsConfig};
-use relay_outbound::address::AddressGuard;
-use relay_outbound::objects::Objects;
-use relay_outbound::sinks::{Settings as _, Sink, SinkContext, http_client, webhook};
+use relay_outbound::sinks::{Sink, webhook};
 use testkit::sink_suite::{Behaviour, HttpDestination, Outcome, SinkHarness, check};
 use testkit::{CaptureSink, NatsServer};
 
-use crate::harness::deliver;
+use crate::harness::{deliver, try_build};
 use crate::journey::{Destination, outlasts_an_outage};
 
 struct WebhookHarness {
@@ -18,7 +15,6 @@ struct WebhookHarness {
 
 impl WebhookHarness {
     async fn start(client: &Client) -> Self {
-        event_bus_runtime::install_crypto_provider();
         let destination = HttpDestination::start().await;
         let config = webhook::Config {
             url: destination.url().parse().unwrap(),
@@ -26,18 +22,7 @@ impl WebhookHarness {
             secrets: Vec::new(),
             timeout: Duration::from_secs(1),
         };
-        let secrets = SecretResolver::new(EnvMap::default(), &SecretsConfig::default());
-        let guard = AddressGuard::default();
-        let http = http_client(&guard).unwrap();
-        let context = SinkContext {
-            secrets: &secrets,
-            guard: &guard,
-            http: &http,
-            clock: &Clock::system(),
-            client,
-            objects: &Objects::new(client.clone(), &[]),
-        };
-        Self { sink: config.build(&context).unwrap(), destination }
+        Self { sink: try_build(&config, client, []).unwrap(), destination }
     }
 }
 

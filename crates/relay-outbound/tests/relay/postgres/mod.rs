@@ -1,0 +1,5 @@
+//! The Postgres sink against a real PostgreSQL.
+
+mod cases;
+mod suite;
+mod tls;
