@@ -64,7 +64,7 @@ enum Command {
     Listen(listen::Arguments),
     /// Send a signed sample to a running inbound
     Trigger(trigger::Arguments),
-    /// Show or remove routes
+    /// Show or remove routes, or prepare their destinations
     Routes(routes::Arguments),
     /// Look at, send again or delete events that a route gave up
     DeadLetters(dead_letters::Arguments),

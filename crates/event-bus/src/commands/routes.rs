@@ -1,9 +1,11 @@
-//! `event-bus routes`: which routes stand on the bus, which are configured, and which were left behind.
+//! `event-bus routes`: which routes stand on the bus, which are configured, which were left behind, and what their
+//! destinations need.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args, Subcommand};
 use event_bus_core::wire;
+use event_bus_runtime::SecretResolver;
 use relay_outbound::routes::{self, RouteOnBus};
 use serde::Serialize;
 
@@ -30,6 +32,14 @@ enum Command {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+    },
+    /// Make what a route's destination needs, such as the table of a Postgres sink
+    Migrate {
+        /// Name of the route
+        name: String,
+        /// Only show what would be run
+        #[arg(long)]
+        print: bool,
     },
 }
 
@@ -64,6 +74,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Outcome {
     match arguments.command {
         Command::List => list(context, &config).await,
         Command::Remove { name, yes } => remove(context, &config, &name, yes).await,
+        Command::Migrate { name, print } => migrate(context, &config, &name, print).await,
     }
 }
 
@@ -109,6 +120,25 @@ async fn remove(context: &Context, config: &RootConfig, name: &str, yes: bool) -
         }
         None => Err(Failure::failed(format!("there is no route {name} on the bus"))),
     }
+}
+
+async fn migrate(context: &Context, config: &RootConfig, name: &str, print: bool) -> Outcome {
+    let routes = config.outbound.iter().flat_map(|outbound| &outbound.routes);
+    let route = routes.into_iter().find(|route| route.name == name);
+    let route = route
+        .ok_or_else(|| Failure::usage(format!("there is no route {name} in the configuration")))?;
+    let settings = route.sink.settings();
+    let Some(text) = settings.migration() else {
+        let message = format!("the sink of route {name} needs nothing at its destination");
+        return Err(Failure::usage(message));
+    };
+    if print {
+        return context.output.either(&serde_json::json!({ "migration": text }), || text.clone());
+    }
+    let secrets = SecretResolver::new(context.source.env().clone(), &config.secrets);
+    settings.migrate(&secrets).await?;
+    let done = serde_json::json!({ "migrated": name });
+    context.output.either(&done, || format!("the destination of route {name} is ready"))
 }
 
 /// Routes of the configuration and their subjects; none without such a section.

@@ -49,7 +49,8 @@ pub trait Sink: Send + Sync + fmt::Debug {
 }
 
 /// The settings of one kind of sink.
-pub trait Settings {
+#[async_trait]
+pub trait Settings: Sync {
     /// Name of the kind, as it stands in the file.
     fn kind(&self) -> &'static str;
 
@@ -72,6 +73,16 @@ pub trait Settings {
 
     /// The secrets that the settings name, each with its key below `sink.<kind>`.
     fn secrets(&self) -> Vec<(String, SecretRef)>;
+
+    /// What the destination needs before the first delivery, in its own language; none for most kinds.
+    fn migration(&self) -> Option<String> {
+        None
+    }
+
+    /// Gives the destination what [`Settings::migration`] says, or brings it up to date; all of it or nothing.
+    async fn migrate(&self, _secrets: &SecretResolver) -> Result<(), MigrateError> {
+        Err(MigrateError::Nothing)
+    }
 
     /// Builds the sink; it opens no connection and starts nothing.
     fn build(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, BuildError>;
@@ -125,6 +136,20 @@ pub enum BuildError {
     /// A setting cannot be used, as only its value tells.
     #[error("{0} cannot be used")]
     Setting(&'static str, #[source] BoxError),
+}
+
+/// A destination could not be given what it needs.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// There is nothing to give.
+    #[error("a sink with these settings needs nothing at its destination")]
+    Nothing,
+    /// The settings cannot be used.
+    #[error("the settings of the sink cannot be used")]
+    Build(#[source] BuildError),
+    /// The destination refused.
+    #[error("the destination refused; nothing was changed")]
+    Refused(#[source] BoxError),
 }
 
 /// Deliveries cannot work.

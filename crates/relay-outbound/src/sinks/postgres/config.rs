@@ -5,14 +5,16 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use event_bus_runtime::SecretRef;
+use async_trait::async_trait;
 use event_bus_runtime::config::duration;
+use event_bus_runtime::{SecretRef, SecretResolver};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::PostgresSink;
+use super::migrations::{migrate, migration_sql};
 use super::rows::Column;
-use crate::sinks::{BuildError, Settings, Sink, SinkContext};
+use crate::sinks::{BuildError, MigrateError, Settings, Sink, SinkContext};
 
 /// Columns of own tables; a statement with more is no longer what this sink is for.
 const MAX_COLUMNS: usize = 100;
@@ -73,6 +75,7 @@ pub enum TlsMode {
     Disable,
 }
 
+#[async_trait]
 impl Settings for Config {
     fn kind(&self) -> &'static str {
         "postgres"
@@ -123,6 +126,14 @@ impl Settings for Config {
 
     fn secrets(&self) -> Vec<(String, SecretRef)> {
         vec![("url".to_owned(), self.url.clone())]
+    }
+
+    fn migration(&self) -> Option<String> {
+        self.columns.is_empty().then(|| migration_sql(self))
+    }
+
+    async fn migrate(&self, secrets: &SecretResolver) -> Result<(), MigrateError> {
+        migrate(self, secrets).await
     }
 
     fn build(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, BuildError> {

@@ -10,5 +10,4 @@ mod sink;
 mod statement;
 
 pub use config::{Config, Tls, TlsMode};
-pub use migrations::{MigrateError, migrate, migration_sql};
 pub use sink::PostgresSink;

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use event_bus_core::delivery::DeliveryError;
 use event_bus_core::event::{Data, Event};
 use event_bus_runtime::{EnvMap, SecretResolver, SecretsConfig};
-use relay_outbound::sinks::postgres::{Config, migrate, migration_sql};
+use relay_outbound::sinks::Settings as _;
+use relay_outbound::sinks::postgres::Config;
 use testkit::{NatsServer, PostgresServer, TcpProxy};
 
 use super::suite::config;
@@ -26,7 +27,7 @@ fn with_data(id: &str, media_type: &str, data: Data) -> Event {
 async fn no_payload_is_lost_whatever_it_holds() {
     let nats = NatsServer::start().await;
     let server = PostgresServer::start().await;
-    server.psql(&migration_sql(&config()));
+    server.psql(&config().migration().unwrap());
     let sink =
         try_build(&config(), &nats.connect().await, [("PG", server.url().as_str())]).unwrap();
     let nul = r#"{"a":"x\u0000y"}"#;
@@ -111,7 +112,7 @@ async fn own_columns_get_the_types_of_the_table_and_one_bad_row_harms_no_other()
 async fn cut_connections_leave_no_gap_and_no_duplicate() {
     let nats = NatsServer::start().await;
     let server = PostgresServer::start().await;
-    server.psql(&migration_sql(&config()));
+    server.psql(&config().migration().unwrap());
     let proxy = TcpProxy::start(server.port()).await;
     let url = format!("postgres://postgres@{}/postgres", proxy.address());
     let sink = try_build(&config(), &nats.connect().await, [("PG", url.as_str())]).unwrap();
@@ -162,7 +163,7 @@ async fn a_missing_table_is_made_on_demand_and_gives_up_no_event() {
     let env = EnvMap::from_iter([("PG", url.as_str())]);
     let secrets = SecretResolver::new(env, &SecretsConfig::default());
     for _ in 0..2 {
-        migrate(&config, &secrets).await.unwrap();
+        config.migrate(&secrets).await.unwrap();
     }
     assert!(sink.deliver(&[event("early")]).await.remove(0).is_ok());
     assert_eq!(server.psql("SELECT ce_id FROM my_events"), "early");

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use event_bus_runtime::SecretRef;
+use relay_outbound::sinks::Settings as _;
 use relay_outbound::sinks::Sink;
-use relay_outbound::sinks::postgres::{Config, Tls, TlsMode, migration_sql};
+use relay_outbound::sinks::postgres::{Config, Tls, TlsMode};
 use testkit::sink_suite::{Behaviour, Outcome, SinkHarness, check};
 use testkit::{NatsServer, PostgresServer, TcpProxy};
 
@@ -54,7 +55,7 @@ CREATE TRIGGER behave BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION beha
 impl Harness {
     async fn start(client: &async_nats::Client) -> Self {
         let server = PostgresServer::start().await;
-        server.psql(&migration_sql(&config()));
+        server.psql(&config().migration().unwrap());
         server.psql(TRIGGER);
         server.psql("CREATE ROLE relay LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO relay");
         let proxy = TcpProxy::start(server.port()).await;
@@ -142,7 +143,7 @@ impl Destination for PostgresServer {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_route_outlasts_an_outage() {
     let mut server = PostgresServer::start().await;
-    server.psql(&migration_sql(&config()));
+    server.psql(&config().migration().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("url");
     std::fs::write(&secret, server.url()).unwrap();

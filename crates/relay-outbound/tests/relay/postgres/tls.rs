@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use event_bus_core::delivery::Disposition;
-use relay_outbound::sinks::postgres::{Config, Tls, TlsMode, migration_sql};
+use relay_outbound::sinks::Settings as _;
+use relay_outbound::sinks::postgres::{Config, Tls, TlsMode};
 use testkit::certificates::Authority;
 use testkit::{NatsServer, PostgresServer};
 
@@ -16,7 +17,7 @@ async fn a_server_is_trusted_by_its_authority_alone() {
     let nats = NatsServer::start().await;
     let client = nats.connect().await;
     let server = PostgresServer::with_tls().await;
-    server.psql(&migration_sql(&config()));
+    server.psql(&config().migration().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let stranger = folder.path().join("ca.pem");
     std::fs::write(&stranger, Authority::new().pem()).unwrap();
