@@ -2,6 +2,7 @@
 
 #[cfg(not(all(feature = "eventbridge", feature = "kafka", feature = "postgres")))]
 mod absent;
+mod answer;
 mod client;
 pub mod doctor;
 #[cfg(feature = "postgres")]
@@ -11,6 +12,7 @@ pub mod postgres {
     //! Not in this build.
     super::absent::not_in_this_build!("postgres");
 }
+mod retry_after;
 pub mod webhook;
 
 use std::fmt;

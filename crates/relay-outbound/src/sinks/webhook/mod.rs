@@ -1,7 +1,6 @@
 //! CloudEvents over HTTP POST, signed by Standard Webhooks.
 
 mod config;
-mod retry_after;
 mod sink;
 
 pub use config::{Config, Mode};

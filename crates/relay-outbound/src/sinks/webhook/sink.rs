@@ -13,8 +13,8 @@ use event_bus_runtime::Clock;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
-use super::{Config, Mode, retry_after};
-use crate::sinks::{BuildError, CheckError, Delivery, Sink, SinkContext};
+use super::{Config, Mode};
+use crate::sinks::{BuildError, CheckError, Delivery, Sink, SinkContext, answer, retry_after};
 
 /// Most bytes of an answer that are read, so that its connection can be used again; a longer one is cut off.
 const MAX_ANSWER: usize = 16 * 1024;
@@ -49,7 +49,8 @@ impl WebhookSink {
         let response = self.client.execute(request).await.map_err(unreachable)?;
         let status = response.status().as_u16();
         let retry_after = retry_after::read(response.headers(), self.clock.now());
-        drain(response).await;
+        // The status is known already; the rest only matters for the next use of the connection.
+        answer::beginning(response, MAX_ANSWER).await.ok();
         DeliveryError::from_status(status, retry_after)
     }
 
@@ -123,17 +124,6 @@ fn signer(
         secrets.push(SigningSecret::new(secret.expose()));
     }
     StandardWebhooksSigner::new(&secrets).map(Some).map_err(BuildError::SigningSecret)
-}
-
-/// The status is known already; what is left of the answer only matters for the next use of the connection.
-async fn drain(mut response: reqwest::Response) {
-    let mut read = 0;
-    while let Ok(Some(chunk)) = response.chunk().await {
-        read += chunk.len();
-        if read > MAX_ANSWER {
-            return;
-        }
-    }
 }
 
 fn unreachable(error: reqwest::Error) -> DeliveryError {
