@@ -68,6 +68,16 @@ impl Resolve for AddressGuard {
     }
 }
 
+/// Whether a URL names this machine, so that what is sent to it never leaves it.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
 /// Networks that are not the public internet (IANA special-purpose registries).
 fn is_special(address: IpAddr) -> bool {
     match address {

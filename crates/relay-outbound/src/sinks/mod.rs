@@ -5,6 +5,7 @@ mod absent;
 mod answer;
 mod client;
 pub mod doctor;
+pub mod oauth2;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(not(feature = "postgres"))]
