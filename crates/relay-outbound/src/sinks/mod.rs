@@ -5,6 +5,13 @@ mod absent;
 mod answer;
 mod client;
 pub mod doctor;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+#[cfg(not(feature = "kafka"))]
+pub mod kafka {
+    //! Not in this build.
+    super::absent::not_in_this_build!("kafka");
+}
 pub mod oauth2;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -95,6 +102,8 @@ pub trait Settings: Sync {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SinkConfig {
+    /// Topics of Apache Kafka.
+    Kafka(Box<kafka::Config>),
     /// A table of PostgreSQL.
     Postgres(postgres::Config),
     /// An HTTP endpoint.
@@ -170,6 +179,7 @@ impl SinkConfig {
     /// The settings, whatever kind they are of.
     pub fn settings(&self) -> &dyn Settings {
         match self {
+            Self::Kafka(config) => &**config,
             Self::Postgres(config) => config,
             Self::Webhook(config) => config,
             Self::Doctor(config) => config,

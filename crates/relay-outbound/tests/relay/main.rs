@@ -6,6 +6,8 @@ mod failing;
 mod harness;
 mod holding;
 mod journey;
+#[cfg(feature = "kafka")]
+mod kafka;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod reloading;

@@ -127,7 +127,7 @@ impl KafkaServerBuilder {
                  listener.name.client.plain.sasl.jaas.config={login}\n\
                  listener.name.client.scram-sha-512.sasl.jaas.config={scram}\n\
                  ssl.keystore.type=PEM\nssl.keystore.location={}\nssl.truststore.type=PEM\n\
-                 ssl.truststore.location={}\nssl.client.auth={auth}\n\
+                 ssl.truststore.location={}\nlistener.name.client.ssl.client.auth={auth}\n\
                  ssl.endpoint.identification.algorithm=\n",
                 folder.join("server.pem").display(),
                 folder.join("ca.pem").display()

@@ -1,0 +1,12 @@
+//! Records of Apache Kafka, by an idempotent producer.
+
+mod config;
+mod encode;
+mod errors;
+mod producer;
+mod settings;
+mod sink;
+mod watch;
+
+pub use config::{Config, Format, Mechanism, Sasl, Tls};
+pub use sink::KafkaSink;

@@ -1,0 +1,206 @@
+//! Hands each batch to the producer in its order, and waits until the brokers have confirmed every record.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use event_bus_core::delivery::DeliveryError;
+use event_bus_core::event::Event;
+use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use super::encode::{Encoded, encode};
+use super::errors::{Meaning, meaning, verdict};
+use super::producer::{Producers, Sent, topic_state};
+use super::settings::client_config;
+use super::watch::Watch;
+use super::{Config, Format};
+use crate::sinks::oauth2::Tokens;
+use crate::sinks::{BuildError, CheckError, Delivery, Sink, SinkContext};
+use crate::template::{Escape, Template, View};
+
+/// Part of the timeout that is left to find out whether the brokers are there, once a record was not confirmed.
+const ASK_PART: u32 = 20;
+
+/// The largest record of librdkafka's own default, in bytes.
+const LARGEST: u64 = 1_000_000;
+
+/// Topics of a Kafka cluster.
+#[derive(Debug)]
+pub struct KafkaSink {
+    config: ClientConfig,
+    tokens: Option<std::sync::Arc<Tokens>>,
+    topic: Topic,
+    format: Format,
+    key: Option<String>,
+    timeout: Duration,
+    largest: u64,
+    running: OnceCell<Running>,
+}
+
+/// What runs once the first event came.
+#[derive(Debug)]
+struct Running {
+    watch: Watch,
+    producers: Producers,
+    /// Sends every record in a batch of its own, to tell a record that is too large from its neighbours.
+    lone: Producers,
+}
+
+/// Where records go.
+#[derive(Debug)]
+enum Topic {
+    Fixed(String),
+    Template(Box<Template>),
+}
+
+impl KafkaSink {
+    /// Checks the settings and resolves the secrets; starts nothing.
+    pub fn build(config: &Config, context: &SinkContext<'_>) -> Result<Self, BuildError> {
+        let client = client_config(config, context.secrets)?;
+        let tokens = config.sasl.as_ref().and_then(|sasl| sasl.oauth2.as_ref());
+        let tokens = tokens.map(|config| Tokens::build(config, context, context.http.clone()));
+        let topic = if config.topic.contains('{') {
+            let template = Template::parse(&config.topic, Escape::None);
+            let template =
+                template.map_err(|error| BuildError::Setting("`topic`", error.into()))?;
+            Topic::Template(Box::new(template))
+        } else {
+            Topic::Fixed(config.topic.clone())
+        };
+        let largest = client.get("message.max.bytes").and_then(|text| text.parse().ok());
+        Ok(Self {
+            largest: largest.unwrap_or(LARGEST),
+            config: client,
+            tokens: tokens.transpose()?.map(std::sync::Arc::new),
+            topic,
+            format: config.format,
+            key: (config.key != "none").then(|| config.key.clone()),
+            timeout: config.timeout,
+            running: OnceCell::new(),
+        })
+    }
+
+    async fn running(&self) -> &Running {
+        let start = async || {
+            let watch = Watch::new(self.tokens.clone());
+            let mut alone = self.config.clone();
+            alone.set("batch.num.messages", "1");
+            Running {
+                producers: Producers::new(self.config.clone(), watch.clone()),
+                lone: Producers::new(alone, watch.clone()),
+                watch,
+            }
+        };
+        self.running.get_or_init(start).await
+    }
+
+    fn topic(&self, event: &Event) -> Result<String, DeliveryError> {
+        match &self.topic {
+            Topic::Fixed(topic) => Ok(topic.clone()),
+            Topic::Template(template) => Ok(template.fill(&View::of(event))?),
+        }
+    }
+
+    /// Why a record was not confirmed: nobody is there, the credentials are wrong, or the brokers cannot take it.
+    async fn judge_unconfirmed(&self, running: &Running) -> Meaning {
+        if running.watch.refused().is_some() {
+            return Meaning::Unauthorized;
+        }
+        match running.producers.metadata(self.timeout * ASK_PART / 100).await {
+            Ok(_) => Meaning::Unavailable,
+            Err(_) => Meaning::Unconfirmed,
+        }
+    }
+}
+
+#[async_trait]
+impl Sink for KafkaSink {
+    async fn deliver(&self, batch: &[Event]) -> Vec<Delivery> {
+        let deadline = Instant::now() + self.timeout * (100 - ASK_PART) / 100;
+        let running = self.running().await;
+        let mut sent = Vec::with_capacity(batch.len());
+        for event in batch {
+            sent.push(match self.topic(event) {
+                Ok(topic) => {
+                    let record = encode(event, self.format, self.key.as_deref());
+                    let sending = running.producers.send(&topic, &record, deadline).await;
+                    Ok((topic, record, sending))
+                }
+                Err(error) => Err(error),
+            });
+        }
+        let mut unconfirmed = None;
+        let mut results = Vec::with_capacity(batch.len());
+        for each in sent {
+            let (topic, record, sending) = match each {
+                Ok(sent) => sent,
+                Err(error) => {
+                    results.push(Err(error));
+                    continue;
+                }
+            };
+            let left = matches!(sending, Sent::Queued(_));
+            let mut result = running.producers.confirmed(sending, deadline).await;
+            let mut found = result.as_ref().err().map(|error| meaning(error, left));
+            if found == Some(Meaning::TooLargeThere) {
+                result = alone(running, &topic, &record, deadline).await;
+                found = result.as_ref().err().map(|error| meaning(error, true));
+            }
+            if found == Some(Meaning::Unconfirmed) {
+                if unconfirmed.is_none() {
+                    unconfirmed = Some(self.judge_unconfirmed(running).await);
+                }
+                found = unconfirmed;
+            }
+            results.push(match (result, found) {
+                (Err(error), Some(Meaning::Unauthorized)) => {
+                    let said = running.watch.refused().unwrap_or_else(|| error.to_string());
+                    Err(verdict(Meaning::Unauthorized, said, self.largest))
+                }
+                (Err(error), found) => {
+                    Err(verdict(found.unwrap_or(Meaning::Unavailable), error, self.largest))
+                }
+                (Ok(()), _) => Ok(()),
+            });
+        }
+        if results.iter().any(Result::is_err) {
+            running.producers.replace_if_broken().await;
+            running.lone.replace_if_broken().await;
+        }
+        results
+    }
+
+    async fn check(&self) -> Result<String, CheckError> {
+        let running = self.running().await;
+        let metadata = running.producers.metadata(self.timeout / 2).await.map_err(|error| {
+            let said = running.watch.refused();
+            CheckError::new("no broker answers", said.unwrap_or_else(|| error.to_string()))
+        })?;
+        match &self.topic {
+            Topic::Fixed(name) => topic_state(&metadata, name),
+            Topic::Template(_) => {
+                let brokers = metadata.brokers().len();
+                Ok(format!("{brokers} brokers answer; the topic depends on the event"))
+            }
+        }
+    }
+
+    async fn close(&self) {
+        if let Some(running) = self.running.get() {
+            running.producers.close().await;
+            running.lone.close().await;
+        }
+    }
+}
+
+async fn alone(
+    running: &Running,
+    topic: &str,
+    record: &Encoded,
+    deadline: Instant,
+) -> Result<(), KafkaError> {
+    let sent = running.lone.send(topic, record, deadline).await;
+    running.lone.confirmed(sent, deadline).await
+}

@@ -1,0 +1,29 @@
+# Prints every record of a topic as a line of JSON: key, headers, value (base64), partition.
+import base64
+import json
+import sys
+
+from confluent_kafka import Consumer, TopicPartition
+
+broker, topic = sys.argv[1:3]
+consumer = Consumer({"bootstrap.servers": broker, "group.id": "reader", "enable.auto.commit": False})
+metadata = consumer.list_topics(topic, timeout=20).topics[topic]
+ends = {}
+for partition in metadata.partitions:
+    low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)
+    if high > low:
+        ends[partition] = high
+consumer.assign([TopicPartition(topic, partition, 0) for partition in ends])
+while ends:
+    message = consumer.poll(20)
+    assert message is not None and not message.error(), message and message.error()
+    headers = {name: value.decode() for name, value in message.headers() or []}
+    value = message.value()
+    print(json.dumps({
+        "key": message.key() and message.key().decode(),
+        "headers": headers,
+        "value": value if value is None else base64.b64encode(value).decode(),
+        "partition": message.partition(),
+    }))
+    if message.offset() + 1 >= ends.get(message.partition(), 0):
+        ends.pop(message.partition(), None)

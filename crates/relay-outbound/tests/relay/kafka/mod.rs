@@ -1,0 +1,5 @@
+//! The Kafka sink against a real broker, read again by a stock client.
+
+mod cases;
+mod security;
+mod suite;
