@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::objects::Objects;
 use crate::route::{Route, RouteContext};
 use crate::set_up::SetUp;
-use crate::sinks::{self, SinkConfig, SinkContext};
+use crate::sinks::{self, Paces, SinkConfig, SinkContext};
 use crate::store::StreamNames;
 use crate::{intake, janitor, monitor};
 
@@ -67,6 +67,7 @@ pub struct Relay {
     config: Config,
     /// The HTTP client of all sinks, and the guard that it was made for.
     http: Arc<Mutex<Option<(AddressGuard, reqwest::Client)>>>,
+    paces: Arc<Paces>,
 }
 
 /// The settings cannot be used.
@@ -136,7 +137,9 @@ impl Relay {
             dead_letters: streams.name(StreamRole::DeadLetters).to_owned(),
         });
         let metrics = Metrics::register(&environment.metrics);
-        let relay = Self { environment, names, metrics, config, http: Arc::default() };
+        let http = Arc::default();
+        let paces = Arc::default();
+        let relay = Self { environment, names, metrics, config, http, paces };
         for route in relay.wanted(&relay.config) {
             relay.build_route(&relay.config, route, CancellationToken::new(), false)?;
         }
@@ -254,6 +257,7 @@ impl Relay {
             clock: &self.environment.clock,
             client,
             objects: &objects,
+            paces: &self.paces,
         };
         let context = RouteContext {
             sink,

@@ -237,14 +237,16 @@ impl Route {
         }
     }
 
-    /// Waits until `count` events may be tried, and for the route's rate.
+    /// Waits until `count` events may be tried, for the route's rate, and for that of the destination.
     pub(crate) async fn enter(&self, count: usize) -> Result<Pass<'_>, NoPass> {
         let count = u32::try_from(count).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
         loop {
             let mut pass = self.hold.enter().await?;
-            let Some(limiter) = &self.limiter else { return Ok(pass) };
-            // It has room for them at once, because a batch is never larger than the rate of a second.
-            limiter.until_n_ready(count).await.ok();
+            if let Some(limiter) = &self.limiter {
+                // It has room for them at once, because a batch is never larger than the rate of a second.
+                limiter.until_n_ready(count).await.ok();
+            }
+            self.sink.turn().await;
             // A hold may have begun while it waited; only a probe is tried then.
             if pass.is_probe() || self.hold.state() == RouteState::Open {
                 pass.begin();

@@ -12,7 +12,7 @@ use super::{COMPONENT, secrets};
 use crate::address::AddressGuard;
 use crate::config::{Config, RouteConfig};
 use crate::objects::Objects;
-use crate::sinks::{BuildError, Sink, SinkContext, http_client};
+use crate::sinks::{BuildError, Paces, Sink, SinkContext, http_client};
 
 /// How long one sink may take; all are asked at once.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -91,6 +91,7 @@ impl Sinks {
             http: &http_client(&guard)?,
             client,
             objects: &Objects::new(client.clone(), &self.config.data_buckets),
+            paces: &Paces::default(),
         })
     }
 }

@@ -13,6 +13,7 @@ pub mod kafka {
     super::absent::not_in_this_build!("kafka");
 }
 pub mod oauth2;
+mod pace;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(not(feature = "postgres"))]
@@ -37,6 +38,7 @@ use crate::address::{AddressGuard, Denied};
 use crate::objects::Objects;
 
 pub use client::http_client;
+pub use pace::{Pace, Paces};
 
 /// What became of one event.
 pub type Delivery = Result<(), DeliveryError>;
@@ -44,6 +46,10 @@ pub type Delivery = Result<(), DeliveryError>;
 /// Delivers events to one destination.
 #[async_trait]
 pub trait Sink: Send + Sync + fmt::Debug {
+    /// Waits until the destination's own rate lets the next batch through, however long that is. Called before every
+    /// delivery.
+    async fn turn(&self) {}
+
     /// Delivers events in their order; one result for each. `Ok` only if the destination has confirmed that event.
     ///
     /// It returns within the sink's own timeout. A batch is never empty and never larger than
@@ -128,6 +134,8 @@ pub struct SinkContext<'a> {
     pub client: &'a async_nats::Client,
     /// Data of events that lies in the object store.
     pub objects: &'a Objects,
+    /// How fast destinations take events that several routes may share.
+    pub paces: &'a Paces,
 }
 
 /// Why a sink cannot be built.

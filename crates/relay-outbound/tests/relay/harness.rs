@@ -7,7 +7,9 @@ use event_bus_core::event::Event;
 use event_bus_runtime::{Clock, EnvMap, SecretResolver, SecretsConfig};
 use relay_outbound::address::AddressGuard;
 use relay_outbound::objects::Objects;
-use relay_outbound::sinks::{BuildError, Delivery, Settings, Sink, SinkContext, http_client};
+use relay_outbound::sinks::{
+    BuildError, Delivery, Paces, Settings, Sink, SinkContext, http_client,
+};
 use testkit::sink_suite::Outcome;
 
 /// Builds a sink as the relay does. `secrets` are variables of the environment.
@@ -25,6 +27,7 @@ pub(crate) fn try_build<'a>(
         clock: &Clock::system(),
         client,
         objects: &Objects::new(client.clone(), &[]),
+        paces: &Paces::default(),
     })
 }
 
