@@ -21,7 +21,9 @@ pub mod postgres {
     //! Not in this build.
     super::absent::not_in_this_build!("postgres");
 }
+mod reach;
 mod retry_after;
+pub mod slack;
 pub mod webhook;
 
 use std::fmt;
@@ -114,6 +116,8 @@ pub enum SinkConfig {
     Postgres(postgres::Config),
     /// An HTTP endpoint.
     Webhook(webhook::Config),
+    /// A channel of Slack.
+    Slack(slack::Config),
     /// The doctor's own sink, which does what a running doctor says; it has no settings and stands in no file.
     #[serde(skip)]
     Doctor(doctor::Config),
@@ -190,6 +194,7 @@ impl SinkConfig {
             Self::Kafka(config) => &**config,
             Self::Postgres(config) => config,
             Self::Webhook(config) => config,
+            Self::Slack(config) => config,
             Self::Doctor(config) => config,
         }
     }
