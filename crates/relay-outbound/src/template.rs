@@ -29,7 +29,8 @@ pub enum Escape {
 /// A template that has been read.
 #[derive(Clone)]
 pub struct Template {
-    environment: Environment<'static>,
+    /// On the heap: it is large, and templates stand in many places.
+    environment: Box<Environment<'static>>,
     text: String,
 }
 
@@ -67,7 +68,7 @@ impl Template {
         environment.set_fuel(Some(FUEL));
         environment.set_formatter(move |output, _, value| write_value(output, value, escape));
         environment.add_template_owned(NAME, text.to_owned()).map_err(invalid)?;
-        Ok(Self { environment, text: text.to_owned() })
+        Ok(Self { environment: Box::new(environment), text: text.to_owned() })
     }
 
     /// Fills the template.

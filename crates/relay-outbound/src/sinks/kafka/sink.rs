@@ -1,5 +1,6 @@
 //! Hands each batch to the producer in its order, and waits until the brokers have confirmed every record.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,7 +31,7 @@ const LARGEST: u64 = 1_000_000;
 #[derive(Debug)]
 pub struct KafkaSink {
     config: ClientConfig,
-    tokens: Option<std::sync::Arc<Tokens>>,
+    tokens: Option<Arc<Tokens>>,
     topic: Topic,
     format: Format,
     key: Option<String>,
@@ -52,7 +53,7 @@ struct Running {
 #[derive(Debug)]
 enum Topic {
     Fixed(String),
-    Template(Box<Template>),
+    Template(Template),
 }
 
 impl KafkaSink {
@@ -65,7 +66,7 @@ impl KafkaSink {
             let template = Template::parse(&config.topic, Escape::None);
             let template =
                 template.map_err(|error| BuildError::Setting("`topic`", error.into()))?;
-            Topic::Template(Box::new(template))
+            Topic::Template(template)
         } else {
             Topic::Fixed(config.topic.clone())
         };
@@ -73,7 +74,7 @@ impl KafkaSink {
         Ok(Self {
             largest: largest.unwrap_or(LARGEST),
             config: client,
-            tokens: tokens.transpose()?.map(std::sync::Arc::new),
+            tokens: tokens.transpose()?.map(Arc::new),
             topic,
             format: config.format,
             key: (config.key != "none").then(|| config.key.clone()),
@@ -154,16 +155,10 @@ impl Sink for KafkaSink {
                 }
                 found = unconfirmed;
             }
-            results.push(match (result, found) {
-                (Err(error), Some(Meaning::Unauthorized)) => {
-                    let said = running.watch.refused().unwrap_or_else(|| error.to_string());
-                    Err(verdict(Meaning::Unauthorized, said, self.largest))
-                }
-                (Err(error), found) => {
-                    Err(verdict(found.unwrap_or(Meaning::Unavailable), error, self.largest))
-                }
-                (Ok(()), _) => Ok(()),
-            });
+            results.push(result.map_err(|error| {
+                let said = running.watch.refused().unwrap_or_else(|| error.to_string());
+                verdict(found.unwrap_or(Meaning::Unavailable), said, self.largest)
+            }));
         }
         if results.iter().any(Result::is_err) {
             running.producers.replace_if_broken().await;

@@ -28,7 +28,7 @@ pub(super) enum Column {
     /// The JSON value at a path; null where the event has none.
     Path(Vec<String>),
     /// A text.
-    Text(Box<Template>),
+    Text(Template),
 }
 
 impl Row {
@@ -70,7 +70,7 @@ impl Column {
     /// Reads the value of a column in the settings.
     pub(super) fn parse(text: &str) -> Result<Self, InvalidTemplate> {
         if text.contains('{') {
-            return Ok(Self::Text(Box::new(Template::parse(text, Escape::None)?)));
+            return Ok(Self::Text(Template::parse(text, Escape::None)?));
         }
         Ok(Self::Path(text.split('.').map(str::to_owned).collect()))
     }
