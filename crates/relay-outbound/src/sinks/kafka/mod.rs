@@ -6,6 +6,7 @@ mod errors;
 mod producer;
 mod settings;
 mod sink;
+mod topic;
 mod watch;
 
 pub use config::{Config, Format, Mechanism, Sasl, Tls};

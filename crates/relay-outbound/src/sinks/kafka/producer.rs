@@ -12,7 +12,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::encode::Encoded;
 use super::watch::Watch;
-use crate::sinks::CheckError;
 
 /// Pause while the producer's own queue is full.
 const QUEUE_PAUSE: Duration = Duration::from_millis(5);
@@ -126,22 +125,6 @@ impl Producers {
         let made = self.config.create_with_context(self.watch.clone())?;
         Ok(present.insert(Handle(made)).clone())
     }
-}
-
-/// Whether a topic can be written to, in a few words.
-pub(super) fn topic_state(metadata: &Metadata, name: &str) -> Result<String, CheckError> {
-    let brokers = metadata.brokers().len();
-    let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else {
-        return Err(CheckError::bare(format!(
-            "there is no topic {name}, or the relay may not see it; make it, unless the brokers make topics on first use"
-        )));
-    };
-    let partitions = topic.partitions();
-    let leaderless = partitions.iter().filter(|partition| partition.leader() < 0).count();
-    if leaderless > 0 {
-        return Err(CheckError::bare(format!("{leaderless} partitions of {name} have no leader")));
-    }
-    Ok(format!("{brokers} brokers answer, topic {name} has {} partitions", partitions.len()))
 }
 
 /// Ending a producer joins its thread, which may take a while.

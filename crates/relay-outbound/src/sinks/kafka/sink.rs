@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use event_bus_core::delivery::DeliveryError;
 use event_bus_core::event::Event;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -13,18 +12,18 @@ use tokio::time::Instant;
 
 use super::encode::{Encoded, encode};
 use super::errors::{Meaning, meaning, verdict};
-use super::producer::{Producers, Sent, topic_state};
+use super::producer::{Producers, Sent};
 use super::settings::client_config;
+use super::topic::Topic;
 use super::watch::Watch;
 use super::{Config, Format};
 use crate::sinks::oauth2::Tokens;
 use crate::sinks::{BuildError, CheckError, Delivery, Sink, SinkContext};
-use crate::template::{Escape, Template, View};
 
-/// Part of the timeout that is left to find out whether the brokers are there, once a record was not confirmed.
+/// Part of the timeout, in percent, that is left to find out whether the brokers are there.
 const ASK_PART: u32 = 20;
 
-/// The largest record of librdkafka's own default, in bytes.
+/// Librdkafka's own limit of a record, in bytes.
 const LARGEST: u64 = 1_000_000;
 
 /// Topics of a Kafka cluster.
@@ -45,15 +44,8 @@ pub struct KafkaSink {
 struct Running {
     watch: Watch,
     producers: Producers,
-    /// Sends every record in a batch of its own, to tell a record that is too large from its neighbours.
+    /// Sends each record alone, to tell one that is too large from its neighbours.
     lone: Producers,
-}
-
-/// Where records go.
-#[derive(Debug)]
-enum Topic {
-    Fixed(String),
-    Template(Template),
 }
 
 impl KafkaSink {
@@ -62,20 +54,12 @@ impl KafkaSink {
         let client = client_config(config, context.secrets)?;
         let tokens = config.sasl.as_ref().and_then(|sasl| sasl.oauth2.as_ref());
         let tokens = tokens.map(|config| Tokens::build(config, context, context.http.clone()));
-        let topic = if config.topic.contains('{') {
-            let template = Template::parse(&config.topic, Escape::None);
-            let template =
-                template.map_err(|error| BuildError::Setting("`topic`", error.into()))?;
-            Topic::Template(template)
-        } else {
-            Topic::Fixed(config.topic.clone())
-        };
         let largest = client.get("message.max.bytes").and_then(|text| text.parse().ok());
         Ok(Self {
             largest: largest.unwrap_or(LARGEST),
             config: client,
             tokens: tokens.transpose()?.map(Arc::new),
-            topic,
+            topic: Topic::parse(&config.topic)?,
             format: config.format,
             key: (config.key != "none").then(|| config.key.clone()),
             timeout: config.timeout,
@@ -97,13 +81,6 @@ impl KafkaSink {
         self.running.get_or_init(start).await
     }
 
-    fn topic(&self, event: &Event) -> Result<String, DeliveryError> {
-        match &self.topic {
-            Topic::Fixed(topic) => Ok(topic.clone()),
-            Topic::Template(template) => Ok(template.fill(&View::of(event))?),
-        }
-    }
-
     /// Why a record was not confirmed: nobody is there, the credentials are wrong, or the brokers cannot take it.
     async fn judge_unconfirmed(&self, running: &Running) -> Meaning {
         if running.watch.refused().is_some() {
@@ -123,7 +100,7 @@ impl Sink for KafkaSink {
         let running = self.running().await;
         let mut sent = Vec::with_capacity(batch.len());
         for event in batch {
-            sent.push(match self.topic(event) {
+            sent.push(match self.topic.of(event) {
                 Ok(topic) => {
                     let record = encode(event, self.format, self.key.as_deref());
                     let sending = running.producers.send(&topic, &record, deadline).await;
@@ -138,7 +115,7 @@ impl Sink for KafkaSink {
             let (topic, record, sending) = match each {
                 Ok(sent) => sent,
                 Err(error) => {
-                    results.push(Err(error));
+                    results.push(Err(error.into()));
                     continue;
                 }
             };
@@ -173,13 +150,7 @@ impl Sink for KafkaSink {
             let said = running.watch.refused();
             CheckError::new("no broker answers", said.unwrap_or_else(|| error.to_string()))
         })?;
-        match &self.topic {
-            Topic::Fixed(name) => topic_state(&metadata, name),
-            Topic::Template(_) => {
-                let brokers = metadata.brokers().len();
-                Ok(format!("{brokers} brokers answer; the topic depends on the event"))
-            }
-        }
+        self.topic.state(&metadata)
     }
 
     async fn close(&self) {
