@@ -3,6 +3,8 @@
 //! Each test prints its seed; `TESTKIT_SEED` repeats it.
 
 mod cluster;
+#[cfg(all(feature = "kafka", feature = "postgres"))]
+mod destinations;
 mod inbound;
 mod largest;
 mod outage;

@@ -48,6 +48,17 @@ impl World {
             .spawn()
     }
 
+    /// Runs a command to its end; panics if it does not end well.
+    pub(crate) fn command(&self, arguments: &[&str]) {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_event-bus"))
+            .arg("--config")
+            .arg(self.folder.path().join("event-bus.toml"))
+            .args(arguments)
+            .output()
+            .expect("the command runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Sends a signed webhook; `None` if no answer came.
     pub(crate) async fn send(&self, id: &str) -> Option<Response> {
         let body = format!(
