@@ -92,12 +92,11 @@ fn place(url: &Url) -> String {
 
 fn problem(error: &reqwest::Error) -> &'static str {
     for cause in chain(error) {
-        if let Some(problem) = certificate_problem(cause) {
+        if let Some(problem) = tls_problem(cause) {
             return problem;
         }
-        if let Some(error) = cause.downcast_ref::<io::Error>()
-            && error.kind() == io::ErrorKind::ConnectionRefused
-        {
+        let io = innermost(cause).downcast_ref::<io::Error>().map(io::Error::kind);
+        if io == Some(io::ErrorKind::ConnectionRefused) {
             return "the connection is refused";
         }
         if cause.to_string() == "dns error" {
@@ -107,15 +106,13 @@ fn problem(error: &reqwest::Error) -> &'static str {
     if error.is_timeout() { "no connection in time" } else { "no connection" }
 }
 
-fn certificate_problem(cause: &(dyn Error + 'static)) -> Option<&'static str> {
-    // An I/O error hides what it was made of from `source`.
-    let cause = match cause.downcast_ref::<io::Error>() {
-        Some(error) => error.get_ref()?.downcast_ref::<rustls::Error>()?,
-        None => cause.downcast_ref::<rustls::Error>()?,
-    };
-    let rustls::Error::InvalidCertificate(reason) = cause else { return Some("TLS fails") };
+fn tls_problem(cause: &(dyn Error + 'static)) -> Option<&'static str> {
+    let error = innermost(cause).downcast_ref::<rustls::Error>()?;
+    let rustls::Error::InvalidCertificate(reason) = error else { return Some("TLS fails") };
     Some(match reason {
-        CertificateError::UnknownIssuer => "its certificate is not trusted",
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "its certificate is not trusted"
+        }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "its certificate has expired"
         }
@@ -127,6 +124,14 @@ fn certificate_problem(cause: &(dyn Error + 'static)) -> Option<&'static str> {
         }
         _ => "its certificate is not accepted",
     })
+}
+
+/// An I/O error hides what it was made of from `source`.
+fn innermost<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    while let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        error = inner;
+    }
+    error
 }
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

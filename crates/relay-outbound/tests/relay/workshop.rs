@@ -32,8 +32,8 @@ impl Workshop {
 
     /// Builds a sink from its setting, such as `sink.slack = { … }`.
     pub(crate) fn build(&self, sink: &str) -> Result<Box<dyn Sink>, BuildError> {
-        let route = "[[outbound.routes]]\nname = \"test\"\nsubjects = [\"fleet.>\"]\n";
-        let config = config(&format!("{route}{sink}\n")).routes.remove(0).sink;
+        let route = "[[outbound.routes]]\nname = \"test\"\nsubjects = [\"fleet.>\"]";
+        let config = config(&format!("{route}\n{sink}\n")).routes.remove(0).sink;
         let guard = AddressGuard::default();
         config.settings().build(&SinkContext {
             secrets: &self.secrets,

@@ -18,7 +18,7 @@ const MAX_BUTTON: usize = 75;
 #[derive(Debug)]
 pub(super) enum Node {
     /// A text, and to how many characters it is cut.
-    Text(Template, Option<usize>),
+    Text(Box<Template>, Option<usize>),
     List(Vec<Node>),
     Table(Vec<(String, Node)>),
     Other(Value),
@@ -87,7 +87,7 @@ impl Compiler<'_> {
         let is_text = key != "value" && !key.ends_with("url") && !key.ends_with("_id");
         let escape = if is_text { Escape::Slack } else { Escape::None };
         match Template::parse(text, escape) {
-            Ok(template) => Node::Text(template, (key == "text").then_some(limit)),
+            Ok(template) => Node::Text(Box::new(template), (key == "text").then_some(limit)),
             Err(error) => {
                 self.problems.push((path, error));
                 Node::Other(Value::Null)
