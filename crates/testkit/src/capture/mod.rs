@@ -3,6 +3,7 @@
 mod request;
 mod script;
 mod server;
+mod tls;
 
 pub use request::CapturedRequest;
 pub use script::{Answer, Reply, Script};

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Version};
 use serde::Deserialize;
 
 /// A request that arrived completely.
@@ -12,6 +12,7 @@ pub struct CapturedRequest {
     pub method: Method,
     /// Path and query as sent.
     pub path: String,
+    pub version: Version,
     pub headers: HeaderMap,
     pub body: Bytes,
     /// When its last byte had been read.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::fmt;
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,13 +12,17 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
-use super::{CapturedRequest, Reply, Script};
+use super::{CapturedRequest, Reply, Script, tls};
+use crate::certificates::Certificate;
 use crate::{free_port, poll};
 
 /// No event is larger; a larger body is answered with 413.
@@ -34,12 +39,23 @@ pub enum Record {
     Count,
 }
 
-/// A listening HTTP/1.1 server on the loopback. Dropping it closes everything.
+/// A listening HTTP server on the loopback, HTTP/1.1 unless started otherwise. Dropping it closes everything.
 #[derive(Debug)]
 pub struct CaptureSink {
     address: SocketAddr,
+    protocol: Protocol,
     shared: Arc<Shared>,
     serving: Mutex<Option<JoinSet<()>>>,
+}
+
+/// What it speaks.
+#[derive(Clone)]
+enum Protocol {
+    Http1,
+    /// HTTP/1.1 or HTTP/2, as the client begins.
+    Http2,
+    /// The same over TLS, as the client chooses by ALPN.
+    Tls(TlsAcceptor),
 }
 
 #[derive(Debug)]
@@ -71,20 +87,39 @@ impl CaptureSink {
     }
 
     pub async fn start_with(script: Script, record: Record) -> Self {
+        Self::listen(Protocol::Http1, script, record).await
+    }
+
+    /// Like [`CaptureSink::start`], for clients that begin with HTTP/2 as well.
+    pub async fn start_http2() -> Self {
+        Self::listen(Protocol::Http2, Script::always(200), Record::Everything).await
+    }
+
+    /// Like [`CaptureSink::start`], over TLS with this certificate and HTTP/2 on offer. With `clients`, a PEM of their
+    /// authority, it takes only clients with a certificate.
+    pub async fn start_tls(certificate: &Certificate, clients: Option<&str>) -> Self {
+        let protocol = Protocol::Tls(tls::acceptor(certificate, clients));
+        Self::listen(protocol, Script::always(200), Record::Everything).await
+    }
+
+    async fn listen(protocol: Protocol, script: Script, record: Record) -> Self {
         let shared =
             Arc::new(Shared { record, script: Mutex::new(script), memory: Mutex::default() });
         loop {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
             if let Ok(listener) = TcpListener::bind(address).await {
-                let serving = Mutex::new(Some(serve(listener, Arc::clone(&shared))));
-                return Self { address, shared, serving };
+                let serving = serve(listener, protocol.clone(), Arc::clone(&shared));
+                return Self { address, protocol, shared, serving: Mutex::new(Some(serving)) };
             }
         }
     }
 
-    /// `http://127.0.0.1:<port>/`.
+    /// `http://127.0.0.1:<port>/`, or `https`.
     pub fn url(&self) -> String {
-        format!("http://{}/", self.address)
+        match self.protocol {
+            Protocol::Http1 | Protocol::Http2 => format!("http://{}/", self.address),
+            Protocol::Tls(_) => format!("https://{}/", self.address),
+        }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -155,7 +190,8 @@ impl CaptureSink {
             TcpListener::bind(self.address).await.ok()
         })
         .await;
-        *lock(&self.serving) = Some(serve(listener, Arc::clone(&self.shared)));
+        *lock(&self.serving) =
+            Some(serve(listener, self.protocol.clone(), Arc::clone(&self.shared)));
     }
 }
 
@@ -194,7 +230,17 @@ impl Drop for InFlight<'_> {
     }
 }
 
-fn serve(listener: TcpListener, shared: Arc<Shared>) -> JoinSet<()> {
+impl fmt::Debug for Protocol {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Http1 => "Http1",
+            Self::Http2 => "Http2",
+            Self::Tls(_) => "Tls",
+        })
+    }
+}
+
+fn serve(listener: TcpListener, protocol: Protocol, shared: Arc<Shared>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
         // The connections belong to this task, so that ending it closes them.
@@ -203,7 +249,8 @@ fn serve(listener: TcpListener, shared: Arc<Shared>) -> JoinSet<()> {
             tokio::select! {
                 accepted = listener.accept() => {
                     if let Ok((stream, _)) = accepted {
-                        connections.spawn(serve_connection(stream, Arc::clone(&shared)));
+                        let shared = Arc::clone(&shared);
+                        connections.spawn(serve_connection(stream, protocol.clone(), shared));
                     }
                 }
                 Some(_) = connections.join_next() => {}
@@ -213,10 +260,27 @@ fn serve(listener: TcpListener, shared: Arc<Shared>) -> JoinSet<()> {
     tasks
 }
 
-async fn serve_connection(stream: TcpStream, shared: Arc<Shared>) {
+async fn serve_connection(stream: TcpStream, protocol: Protocol, shared: Arc<Shared>) {
     let Ok(std_stream) = stream.into_std() else { return };
     let Ok(handle) = std_stream.try_clone() else { return };
     let Ok(stream) = TcpStream::from_std(std_stream) else { return };
+    match protocol {
+        Protocol::Http1 => serve_http(TokioIo::new(stream), &handle, shared, false).await,
+        Protocol::Http2 => serve_http(TokioIo::new(stream), &handle, shared, true).await,
+        Protocol::Tls(acceptor) => {
+            // A client that does not trust the certificate, or is not trusted, ends here.
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            serve_http(TokioIo::new(stream), &handle, shared, true).await;
+        }
+    }
+}
+
+async fn serve_http(
+    stream: impl Read + Write + Send + Unpin + 'static,
+    handle: &std::net::TcpStream,
+    shared: Arc<Shared>,
+    http2: bool,
+) {
     let (reset, mut told_to_reset) = watch::channel(false);
     let service = service_fn(|request| {
         let shared = Arc::clone(&shared);
@@ -230,14 +294,17 @@ async fn serve_connection(stream: TcpStream, shared: Arc<Shared>) {
             Ok::<_, Infallible>(response.unwrap_or_default())
         }
     });
-    let connection =
-        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    if !http2 {
+        builder = builder.http1_only();
+    }
+    let connection = builder.serve_connection(stream, service);
     tokio::select! {
         // A client that goes away is none of the sink's business.
         _ = connection => {}
         _ = told_to_reset.wait_for(|told| *told) => {
             // Closing with a zero linger time sends RST instead of FIN.
-            drop(socket2::SockRef::from(&handle).set_linger(Some(Duration::ZERO)));
+            drop(socket2::SockRef::from(handle).set_linger(Some(Duration::ZERO)));
         }
     }
 }
@@ -253,6 +320,7 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Option<Response<
     let request = CapturedRequest {
         method: head.method,
         path,
+        version: head.version,
         headers: head.headers,
         body: body.to_bytes(),
         at: Instant::now(),
