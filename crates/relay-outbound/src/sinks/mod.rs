@@ -24,6 +24,7 @@ pub mod postgres {
 mod reach;
 mod retry_after;
 pub mod slack;
+mod text_or_secret;
 pub mod webhook;
 
 use std::fmt;
@@ -41,6 +42,7 @@ use crate::objects::Objects;
 
 pub use client::http_client;
 pub use pace::{Pace, Paces};
+pub use text_or_secret::TextOrSecret;
 
 /// What became of one event.
 pub type Delivery = Result<(), DeliveryError>;
@@ -115,7 +117,7 @@ pub enum SinkConfig {
     /// A table of PostgreSQL.
     Postgres(postgres::Config),
     /// An HTTP endpoint.
-    Webhook(webhook::Config),
+    Webhook(Box<webhook::Config>),
     /// A channel of Slack.
     Slack(slack::Config),
     /// The doctor's own sink, which does what a running doctor says; it has no settings and stands in no file.
@@ -193,7 +195,7 @@ impl SinkConfig {
         match self {
             Self::Kafka(config) => &**config,
             Self::Postgres(config) => config,
-            Self::Webhook(config) => config,
+            Self::Webhook(config) => &**config,
             Self::Slack(config) => config,
             Self::Doctor(config) => config,
         }

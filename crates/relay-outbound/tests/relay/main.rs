@@ -14,4 +14,5 @@ mod reloading;
 mod stopping;
 mod suite;
 mod versions;
+mod workshop;
 mod world;

@@ -1,12 +1,10 @@
-use std::time::Duration;
-
-use async_nats::Client;
-use relay_outbound::sinks::{Sink, webhook};
+use relay_outbound::sinks::Sink;
+use testkit::CaptureSink;
 use testkit::sink_suite::{Behaviour, HttpDestination, Outcome, SinkHarness, check};
-use testkit::{CaptureSink, NatsServer};
 
-use crate::harness::{deliver, try_build};
+use crate::harness::deliver;
 use crate::journey::{Destination, outlasts_an_outage};
+use crate::workshop::Workshop;
 
 struct WebhookHarness {
     sink: Box<dyn Sink>,
@@ -14,15 +12,11 @@ struct WebhookHarness {
 }
 
 impl WebhookHarness {
-    async fn start(client: &Client) -> Self {
+    async fn start() -> Self {
         let destination = HttpDestination::start().await;
-        let config = webhook::Config {
-            url: destination.url().parse().unwrap(),
-            mode: webhook::Mode::Structured,
-            secrets: Vec::new(),
-            timeout: Duration::from_secs(1),
-        };
-        Self { sink: try_build(&config, client, []).unwrap(), destination }
+        let url = destination.url();
+        let sink = format!("sink.webhook = {{ url = \"{url}\", timeout = \"1s\" }}");
+        Self { sink: Workshop::open([]).await.build(&sink).unwrap(), destination }
     }
 }
 
@@ -44,8 +38,7 @@ impl SinkHarness for WebhookHarness {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn webhook_conforms() {
-    let nats = NatsServer::start().await;
-    check(WebhookHarness::start(&nats.connect().await).await).await;
+    check(WebhookHarness::start().await).await;
 }
 
 impl Destination for CaptureSink {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use event_bus_core::delivery::DeliveryError;
 use event_bus_runtime::{Clock, Secret};
-use http::StatusCode;
 use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use tokio::sync::Mutex;
@@ -88,6 +88,14 @@ impl Token {
     /// The token itself.
     pub fn expose(&self) -> &str {
         &self.value
+    }
+
+    /// The value of `Authorization` that carries it.
+    pub fn header(&self) -> Result<HeaderValue, TokenError> {
+        let header = HeaderValue::try_from(format!("Bearer {}", self.value));
+        let mut header = header.map_err(|_| TokenError::NoToken)?;
+        header.set_sensitive(true);
+        Ok(header)
     }
 
     /// When it ceases to be valid.

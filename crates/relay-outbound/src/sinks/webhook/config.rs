@@ -1,15 +1,36 @@
 //! Settings of the webhook sink.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use event_bus_runtime::SecretRef;
-use event_bus_runtime::config::duration;
+use event_bus_runtime::config::{ByteSize, duration};
+use http::HeaderName;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use super::WebhookSink;
-use crate::sinks::{BuildError, Settings, Sink, SinkContext};
+use super::{AuthConfig, Http2, TlsConfig, ValidationConfig, WebhookSink};
+use crate::sinks::{BuildError, Settings, Sink, SinkContext, TextOrSecret};
+
+/// Headers that the sink or HTTP itself sets, and the beginnings of such names.
+const RESERVED: [&str; 14] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "traceparent",
+    "tracestate",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+const RESERVED_BEGINNINGS: [&str; 2] = ["ce-", "webhook-"];
 
 /// `sink.webhook`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -24,6 +45,24 @@ pub struct Config {
     /// Secrets of the Standard Webhooks signature, the current one first; each of them signs. None: unsigned.
     #[serde(default)]
     pub secrets: Vec<SecretRef>,
+    /// How the relay proves who it is: `{ bearer = … }`, `{ basic = { … } }` or `{ oauth2 = { … } }`.
+    #[serde(default)]
+    pub auth: Option<AuthConfig>,
+    /// Further headers, each with its text or a secret.
+    #[serde(default)]
+    pub headers: BTreeMap<String, TextOrSecret>,
+    /// Whom to trust, and with which certificate to connect.
+    #[serde(default)]
+    pub tls: TlsConfig,
+    /// HTTP/2.
+    #[serde(default)]
+    pub http2: Http2,
+    /// Bodies of at least this size are sent as gzip, if the endpoint can read that. None: never.
+    #[serde(default)]
+    pub gzip: Option<ByteSize>,
+    /// Asks the endpoint for its consent before anything is delivered (CloudEvents HTTP Webhook, section 4).
+    #[serde(default)]
+    pub validation: Option<ValidationConfig>,
     /// Time for the whole request, connection included.
     #[serde(default = "default_timeout", with = "duration")]
     #[schemars(with = "duration::Text")]
@@ -52,29 +91,70 @@ impl Settings for Config {
 
     fn validate(&self) -> Vec<(String, String)> {
         let mut problems = Vec::new();
+        let mut report = |key: &str, message: String| problems.push((key.to_owned(), message));
         if !matches!(self.url.scheme(), "http" | "https") || !self.url.has_host() {
-            problems
-                .push(("url", "must start with http:// or https:// and name a host".to_owned()));
+            report("url", "must start with http:// or https:// and name a host".to_owned());
         }
         if !self.url.username().is_empty() || self.url.password().is_some() {
-            problems.push((
-                "url",
-                "must not hold a user or a password: they would stand in logs".to_owned(),
-            ));
+            let message = "must not hold a user or a password, which would stand in logs; use auth";
+            report("url", message.to_owned());
         }
         if self.timeout < Duration::from_millis(10) || self.timeout > Duration::from_secs(600) {
-            problems.push(("timeout", "must be between 10ms and 10m".to_owned()));
+            report("timeout", "must be between 10ms and 10m".to_owned());
         }
-        problems.into_iter().map(|(key, message)| (key.to_owned(), message)).collect()
+        for name in self.headers.keys() {
+            if let Some(problem) = self.header_problem(name) {
+                report(&format!("headers.{name}"), problem);
+            }
+        }
+        if self.tls != TlsConfig::default() && self.url.scheme() == "http" {
+            report("tls", "has no use for a url that starts with http://".to_owned());
+        }
+        for (key, message) in self.tls.validate() {
+            report(&format!("tls.{key}"), message);
+        }
+        for (key, message) in self.auth.iter().flat_map(AuthConfig::validate) {
+            report(&format!("auth.{key}"), message);
+        }
+        for (key, message) in self.validation.iter().flat_map(ValidationConfig::validate) {
+            report(&format!("validation.{key}"), message);
+        }
+        problems
     }
 
     fn secrets(&self) -> Vec<(String, SecretRef)> {
-        let secrets = self.secrets.iter().cloned().enumerate();
-        secrets.map(|(index, secret)| (format!("secrets[{index}]"), secret)).collect()
+        let signing = self.secrets.iter().enumerate();
+        let signing = signing.map(|(index, secret)| (format!("secrets[{index}]"), secret.clone()));
+        let auth = self.auth.iter().flat_map(AuthConfig::secrets);
+        let auth = auth.map(|(key, secret)| (format!("auth.{key}"), secret));
+        let headers = self
+            .headers
+            .iter()
+            .filter_map(|(name, value)| Some((format!("headers.{name}"), value.secret()?.clone())));
+        let key = self.tls.key.iter().map(|key| ("tls.key".to_owned(), key.clone()));
+        signing.chain(auth).chain(headers).chain(key).collect()
     }
 
     fn build(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, BuildError> {
         Ok(Box::new(WebhookSink::build(self, context)?))
+    }
+}
+
+impl Config {
+    fn header_problem(&self, name: &str) -> Option<String> {
+        let lower = name.to_ascii_lowercase();
+        if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            return Some("is no name of a header".to_owned());
+        }
+        if RESERVED.contains(&&*lower)
+            || RESERVED_BEGINNINGS.iter().any(|beginning| lower.starts_with(beginning))
+        {
+            return Some("is set by the sink itself; leave it out".to_owned());
+        }
+        if lower == "authorization" && self.auth.is_some() {
+            return Some("stands beside `auth`; keep one of them".to_owned());
+        }
+        None
     }
 }
 

@@ -1,0 +1,158 @@
+//! How an endpoint is connected to: whom to trust, with which certificate, by which version of HTTP.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use event_bus_runtime::{SecretRef, SecretResolver};
+use reqwest::{Certificate, ClientBuilder, Identity};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::address::AddressGuard;
+use crate::sinks::{BuildError, client};
+
+/// `tls`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsConfig {
+    /// PEM file with the authorities to trust, instead of those of the system.
+    pub ca: Option<PathBuf>,
+    /// PEM file with the certificate of this client and those between it and its authority.
+    pub certificate: Option<PathBuf>,
+    /// The key of `certificate`, PEM.
+    pub key: Option<SecretRef>,
+}
+
+/// `http2`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Http2 {
+    /// Over TLS if the endpoint offers it.
+    #[default]
+    Auto,
+    /// Always, without TLS as well: for an endpoint that is known to speak it.
+    PriorKnowledge,
+}
+
+/// What connections are made with.
+#[derive(Clone)]
+pub(super) struct Connect {
+    guard: AddressGuard,
+    authorities: Option<Vec<Certificate>>,
+    identity: Option<Identity>,
+    http2: Http2,
+}
+
+/// A file of `tls` cannot be used.
+#[derive(Debug, thiserror::Error)]
+enum UnusableFile {
+    #[error("file {} cannot be read", path.display())]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("file {} holds no certificate in PEM", path.display())]
+    NoCertificate { path: PathBuf },
+    #[error("the secret holds no private key in PEM; one with a passphrase cannot be used")]
+    NoKey,
+}
+
+impl TlsConfig {
+    /// Problems, each with its key below `tls`.
+    pub(super) fn validate(&self) -> Vec<(&'static str, String)> {
+        match (&self.certificate, &self.key) {
+            (Some(_), None) => vec![("key", "is missing: a certificate needs its key".to_owned())],
+            (None, Some(_)) => {
+                vec![("certificate", "is missing: a key alone proves nothing".to_owned())]
+            }
+            (Some(_), Some(_)) | (None, None) => Vec::new(),
+        }
+    }
+}
+
+impl Connect {
+    /// Reads the files.
+    pub(super) fn build(
+        tls: &TlsConfig,
+        http2: Http2,
+        guard: &AddressGuard,
+        secrets: &SecretResolver,
+    ) -> Result<Self, BuildError> {
+        let authorities = match &tls.ca {
+            Some(path) => Some(PemFile::read(path, "tls.ca")?.certificates),
+            None => None,
+        };
+        let identity = match (&tls.certificate, &tls.key) {
+            (Some(certificate), Some(key)) => {
+                let mut pem = PemFile::read(certificate, "tls.certificate")?.bytes;
+                let key = secrets.resolve(key).map_err(BuildError::Secret)?;
+                if PrivateKeyDer::from_pem_slice(key.expose()).is_err() {
+                    return Err(BuildError::Setting("tls.key", UnusableFile::NoKey.into()));
+                }
+                pem.push(b'\n');
+                pem.extend_from_slice(key.expose());
+                Some(Identity::from_pem(&pem).map_err(BuildError::Client)?)
+            }
+            (Some(_) | None, _) => None,
+        };
+        Ok(Self { guard: guard.clone(), authorities, identity, http2 })
+    }
+
+    /// The client for deliveries, if the one that all sinks share will not do.
+    pub(super) fn own_client(&self) -> Result<Option<reqwest::Client>, BuildError> {
+        let needed = self.authorities.is_some()
+            || self.identity.is_some()
+            || self.http2 == Http2::PriorKnowledge;
+        needed.then(|| self.builder().build().map_err(BuildError::Client)).transpose()
+    }
+
+    /// For a client that connects as deliveries do.
+    pub(super) fn builder(&self) -> ClientBuilder {
+        let mut builder = client::builder(&self.guard);
+        if let Some(authorities) = &self.authorities {
+            builder = builder.tls_certs_only(authorities.iter().cloned());
+        }
+        if let Some(identity) = &self.identity {
+            builder = builder.identity(identity.clone());
+        }
+        match self.http2 {
+            Http2::Auto => builder,
+            Http2::PriorKnowledge => builder.http2_prior_knowledge(),
+        }
+    }
+}
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Connect").field("http2", &self.http2).finish_non_exhaustive()
+    }
+}
+
+/// A file with at least one certificate.
+struct PemFile {
+    bytes: Vec<u8>,
+    certificates: Vec<Certificate>,
+}
+
+impl PemFile {
+    fn read(path: &Path, key: &'static str) -> Result<Self, BuildError> {
+        let path = path.to_owned();
+        let unusable = |error: UnusableFile| BuildError::Setting(key, error.into());
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(source) => return Err(unusable(UnusableFile::Unreadable { path, source })),
+        };
+        let found = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
+        let found = found.unwrap_or_default();
+        if found.is_empty() {
+            return Err(unusable(UnusableFile::NoCertificate { path }));
+        }
+        let certificates = found.iter().map(|found| Certificate::from_der(found));
+        let certificates = certificates.collect::<Result<_, _>>().map_err(BuildError::Client)?;
+        Ok(Self { bytes, certificates })
+    }
+}

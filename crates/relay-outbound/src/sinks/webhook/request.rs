@@ -1,0 +1,132 @@
+//! An event as a request, signed over the exact bytes that are sent.
+
+use bytes::Bytes;
+use event_bus_core::delivery::DeliveryError;
+use event_bus_core::event::{Event, http as http_binding};
+use event_bus_core::key::EventKey;
+use event_bus_core::signature::SigningSecret;
+use event_bus_core::signature::sign::StandardWebhooksSigner;
+use event_bus_runtime::{Clock, SecretRef};
+use http::header::CONTENT_ENCODING;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use reqwest::Request;
+use url::Url;
+
+use super::gzip::compressed;
+use super::{Config, Mode};
+use crate::sinks::{BuildError, SinkContext};
+
+/// Makes requests to one endpoint.
+#[derive(Debug)]
+pub(super) struct Requests {
+    url: Url,
+    mode: Mode,
+    headers: HeaderMap,
+    gzip_from: Option<usize>,
+    signer: Option<StandardWebhooksSigner>,
+    clock: Clock,
+}
+
+impl Requests {
+    /// Resolves the secrets.
+    pub(super) fn build(config: &Config, context: &SinkContext<'_>) -> Result<Self, BuildError> {
+        Ok(Self {
+            url: config.url.clone(),
+            mode: config.mode,
+            headers: headers(config, context)?,
+            gzip_from: config.gzip.map(|size| size.as_usize()),
+            signer: signer(&config.secrets, context)?,
+            clock: context.clock.clone(),
+        })
+    }
+
+    /// The endpoint.
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The headers that every request carries.
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The request for an event.
+    pub(super) async fn request(&self, event: &Event) -> Result<Request, DeliveryError> {
+        let (mut headers, mut body) = match self.mode {
+            Mode::Structured => http_binding::encode_structured(event),
+            Mode::Binary => http_binding::encode_binary(event),
+        };
+        if self.gzip_from.is_some_and(|size| body.len() >= size)
+            && let Some(smaller) = compressed(&body).await
+        {
+            body = smaller;
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        headers.extend(self.headers.clone());
+        self.identify(event, &body, &mut headers)?;
+        let mut request = Request::new(Method::POST, self.url.clone());
+        *request.headers_mut() = headers;
+        *request.body_mut() = Some(body.into());
+        Ok(request)
+    }
+
+    /// Standard Webhooks: the id is the same for every attempt, the timestamp is that of this one.
+    fn identify(
+        &self,
+        event: &Event,
+        body: &Bytes,
+        headers: &mut HeaderMap,
+    ) -> Result<(), DeliveryError> {
+        let id = EventKey::of(event).message_id();
+        let timestamp = self.clock.now().unix_timestamp();
+        let mut insert = |name: &'static str, value: &str| match HeaderValue::from_str(value) {
+            Ok(value) => {
+                headers.insert(HeaderName::from_static(name), value);
+                Ok(())
+            }
+            Err(error) => Err(DeliveryError::Unencodable(error.into())),
+        };
+        insert("webhook-id", &id)?;
+        insert("webhook-timestamp", &timestamp.to_string())?;
+        if let Some(signer) = &self.signer {
+            insert("webhook-signature", &signer.sign(&id, timestamp, body))?;
+        }
+        // The trace that the event began in goes on at the destination (W3C Trace Context).
+        for name in ["traceparent", "tracestate"] {
+            if let Some(value) = event.extension(name) {
+                insert(name, &value.to_text())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn headers(config: &Config, context: &SinkContext<'_>) -> Result<HeaderMap, BuildError> {
+    let unusable = |error: http::Error| BuildError::Setting("headers", error.into());
+    let mut headers = HeaderMap::with_capacity(config.headers.len());
+    for (name, value) in &config.headers {
+        let name =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|error| unusable(error.into()))?;
+        let secret = value.resolve(context.secrets).map_err(BuildError::Secret)?;
+        let mut resolved =
+            HeaderValue::from_bytes(secret.expose()).map_err(|error| unusable(error.into()))?;
+        resolved.set_sensitive(value.secret().is_some());
+        headers.insert(name, resolved);
+    }
+    Ok(headers)
+}
+
+fn signer(
+    secrets: &[SecretRef],
+    context: &SinkContext<'_>,
+) -> Result<Option<StandardWebhooksSigner>, BuildError> {
+    if secrets.is_empty() {
+        return Ok(None);
+    }
+    let mut signing = Vec::with_capacity(secrets.len());
+    for reference in secrets {
+        let secret = context.secrets.resolve(reference).map_err(BuildError::Secret)?;
+        signing.push(SigningSecret::new(secret.expose()));
+    }
+    StandardWebhooksSigner::new(&signing).map(Some).map_err(BuildError::SigningSecret)
+}
