@@ -10,7 +10,7 @@ use testkit::{Bin, NatsServer, free_port, poll_until};
 
 use crate::floor;
 use crate::load;
-use crate::report::{Pair, Run, percentile};
+use crate::report::{Latency, Pair, Run};
 
 const CONNECTIONS: usize = 64;
 const START_WITHIN: Duration = Duration::from_secs(30);
@@ -80,8 +80,7 @@ async fn measure(running: &Running, listen: SocketAddr, count: usize) -> anyhow:
     let per_second = count as f64 / took.as_secs_f64();
     Ok(Run {
         per_second,
-        p50: percentile(&latencies, 0.5),
-        p99: percentile(&latencies, 0.99),
+        latency: Some(Latency::of(&latencies)),
         resident: running.resident_bytes().context("the service has ended")?,
     })
 }

@@ -8,10 +8,14 @@ mod inbound;
 mod load;
 mod outbound;
 mod report;
+mod settled;
+mod sinks;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+
+use crate::sinks::Destination;
 
 #[derive(Parser)]
 #[command(about = "Compares the services with the least programs that could do their job.")]
@@ -44,6 +48,27 @@ enum Command {
         #[arg(long)]
         listen: std::net::SocketAddr,
     },
+    /// Compares sinks with loops around their clients, and a route beside a dead one with a route alone.
+    CompareSinks {
+        /// The released binary.
+        #[arg(long)]
+        event_bus: PathBuf,
+        /// Pairs of runs.
+        #[arg(long, default_value_t = 5)]
+        pairs: usize,
+        /// Events in each run.
+        #[arg(long, default_value_t = 20_000)]
+        events: usize,
+    },
+    /// Watches the memory of relay-outbound over many events.
+    Memory {
+        /// The released binary.
+        #[arg(long)]
+        event_bus: PathBuf,
+        /// Events for each kind of sink.
+        #[arg(long, default_value_t = 1_000_000)]
+        events: usize,
+    },
     /// The floor of relay-outbound: push consumer, raw POST, ack.
     FloorOutbound {
         #[arg(long)]
@@ -51,7 +76,24 @@ enum Command {
         #[arg(long)]
         sink: String,
     },
+    /// The floor of the Kafka sink: push consumer, idempotent producer, ack.
+    FloorKafka {
+        #[arg(long)]
+        nats: String,
+        #[arg(long)]
+        brokers: String,
+    },
+    /// The floor of the Postgres sink: push consumer, INSERT of many rows, ack.
+    FloorPostgres {
+        #[arg(long)]
+        nats: String,
+        #[arg(long)]
+        url: String,
+    },
 }
+
+/// What is wrong with the figures, if anything is.
+const MISSED: &str = "a ratio is below its limit, or a service takes more memory than it may";
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -59,13 +101,44 @@ async fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::FloorInbound { nats, listen } => floor::inbound(&nats, listen).await,
         Command::FloorOutbound { nats, sink } => floor::outbound(&nats, &sink).await,
+        Command::FloorKafka { nats, brokers } => floor::kafka::run(&nats, &brokers).await,
+        Command::FloorPostgres { nats, url } => floor::postgres::run(&nats, &url).await,
         Command::Compare { event_bus, pairs, webhooks, events } => {
             let inbound = inbound::compare(&event_bus, pairs, webhooks).await?;
             report::print("serve-inbound", "webhooks", 0.7, &inbound);
             let outbound = outbound::compare(&event_bus, pairs, events).await?;
             report::print("relay-outbound", "events", 0.6, &outbound);
             let met = report::meets(&inbound, 0.7) && report::meets(&outbound, 0.6);
-            anyhow::ensure!(met, "a ratio is below its limit, or a service takes 60 MB or more");
+            anyhow::ensure!(met, MISSED);
+            Ok(())
+        }
+        Command::CompareSinks { event_bus, pairs, events } => {
+            let mut met = true;
+            for (name, destination) in [
+                ("kafka", Destination::kafka().await),
+                ("postgres", Destination::postgres().await?),
+            ] {
+                let measured = sinks::compare(&event_bus, &destination, pairs, events).await?;
+                report::print(&format!("relay-outbound to {name}"), "events", 0.7, &measured);
+                met &= report::ratio(&measured) >= 0.7;
+            }
+            let beside = sinks::beside_a_dead_one(&event_bus, pairs, events).await?;
+            report::print("a route beside a dead one, and alone", "events", 0.9, &beside);
+            met &= report::ratio(&beside) >= 0.9;
+            anyhow::ensure!(met, MISSED);
+            Ok(())
+        }
+        Command::Memory { event_bus, events } => {
+            let mut met = true;
+            for (name, destination) in [
+                ("webhook", Destination::webhook().await?),
+                ("kafka", Destination::kafka().await),
+                ("postgres", Destination::postgres().await?),
+            ] {
+                let resident = sinks::resident(&event_bus, &destination, events).await?;
+                met &= report::print_memory(name, &resident);
+            }
+            anyhow::ensure!(met, MISSED);
             Ok(())
         }
     }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::floor;
 use crate::load::{self, CountingSink};
-use crate::report::{Pair, Run, percentile};
+use crate::report::{Latency, Pair, Run};
 
 const LONG: Duration = Duration::from_secs(300);
 
@@ -40,7 +40,7 @@ pub(crate) async fn compare(
 
 async fn ours(event_bus: &Path, sink: &CountingSink, count: usize) -> anyhow::Result<Run> {
     let nats = NatsServer::start().await;
-    fill(&nats.jetstream().await, "EVENTS", "fleet.bench", &["fleet.>", "doctor.>"], count).await?;
+    fill_events(&nats.jetstream().await, load::body(), count).await?;
     let folder = tempfile::tempdir()?;
     let config = folder.path().join("event-bus.toml");
     let text = format!(
@@ -57,12 +57,28 @@ async fn ours(event_bus: &Path, sink: &CountingSink, count: usize) -> anyhow::Re
 
 async fn run_floor(sink: &CountingSink, count: usize) -> anyhow::Result<Run> {
     let nats = NatsServer::start().await;
-    fill(&nats.jetstream().await, floor::STREAM, floor::SUBJECT, &[floor::SUBJECT], count).await?;
+    fill_floor(&nats.jetstream().await, count).await?;
     let own = std::env::current_exe()?;
     let target = format!("http://{}/", sink.address);
     let running =
         Bin::at(own).args(["floor-outbound", "--nats", &nats.url(), "--sink", &target]).spawn();
     measure(&running, sink, count).await
+}
+
+/// The relay's stream of events.
+pub(crate) async fn fill_events(
+    jetstream: &Context,
+    body: Vec<u8>,
+    count: usize,
+) -> anyhow::Result<()> {
+    let subjects = ["fleet.>", "doctor.>"];
+    fill(jetstream, "EVENTS", "fleet.bench", &subjects, body.into(), count).await
+}
+
+/// The floor's stream.
+pub(crate) async fn fill_floor(jetstream: &Context, count: usize) -> anyhow::Result<()> {
+    let body = load::body().into();
+    fill(jetstream, floor::STREAM, floor::SUBJECT, &[floor::SUBJECT], body, count).await
 }
 
 /// The same events for both: what serve-inbound would have stored.
@@ -71,6 +87,7 @@ async fn fill(
     stream: &str,
     subject: &'static str,
     subjects: &[&str],
+    body: Bytes,
     count: usize,
 ) -> anyhow::Result<()> {
     let config = Config {
@@ -81,7 +98,6 @@ async fn fill(
         ..Config::default()
     };
     jetstream.create_stream(config).await?;
-    let body = Bytes::from(load::body());
     let mut unconfirmed = Vec::new();
     for number in 0..count {
         let event = Event::builder(
@@ -135,8 +151,7 @@ async fn measure(running: &Running, sink: &CountingSink, count: usize) -> anyhow
     let per_second = (last - begin_count) as f64 / took.as_secs_f64();
     Ok(Run {
         per_second,
-        p50: percentile(&gaps, 0.5),
-        p99: percentile(&gaps, 0.99),
+        latency: Some(Latency::of(&gaps)),
         resident: running.resident_bytes().context("the service has ended")?,
     })
 }

@@ -49,3 +49,21 @@ pub(crate) async fn settled(stream: &Stream, consumer: &str, count: usize) -> Op
     let left = usize::try_from(info.num_pending).ok()? + info.num_ack_pending;
     Some(count.saturating_sub(left))
 }
+
+/// Resident memory after each tenth of the events.
+pub(crate) async fn memory(
+    running: &Running,
+    stream: &Stream,
+    consumer: &str,
+    count: usize,
+) -> anyhow::Result<Vec<u64>> {
+    let mut resident = Vec::new();
+    for tenth in 1..=10 {
+        poll_until(LONG, "a tenth of the events", async || {
+            (settled(stream, consumer, count).await? >= count * tenth / 10).then_some(())
+        })
+        .await;
+        resident.push(running.resident_bytes().context("the service has ended")?);
+    }
+    Ok(resident)
+}

@@ -8,16 +8,18 @@ use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
-use super::{acknowledge, messages};
+use super::{BATCH_WINDOW, acknowledge, messages};
 
-pub(crate) async fn run(nats: &str, brokers: &str, topic: &str, window: usize) -> anyhow::Result<()> {
+const TOPIC: &str = "floor";
+
+pub(crate) async fn run(nats: &str, brokers: &str) -> anyhow::Result<()> {
     let producer: FutureProducer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("enable.idempotence", "true")
         .set("acks", "all")
         .set("linger.ms", "5")
         .create()?;
-    let mut messages = messages(nats, window).await?;
+    let mut messages = messages(nats, BATCH_WINDOW).await?;
     let mut unconfirmed = FuturesUnordered::new();
     loop {
         tokio::select! {
@@ -27,7 +29,7 @@ pub(crate) async fn run(nats: &str, brokers: &str, topic: &str, window: usize) -
                 unconfirmed.push(async move {
                     let media_type = "application/cloudevents+json; charset=UTF-8";
                     let header = Header { key: "content-type", value: Some(media_type) };
-                    let record = FutureRecord::<(), _>::to(topic)
+                    let record = FutureRecord::<(), _>::to(TOPIC)
                         .payload(&message.payload[..])
                         .headers(OwnedHeaders::new().insert(header));
                     let sent = producer.send(record, Duration::from_secs(10)).await;

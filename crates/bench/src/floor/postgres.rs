@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use sqlx::postgres::PgPoolOptions;
 use tokio::time::{Instant, timeout_at};
 
-use super::{acknowledge, messages};
+use super::{BATCH_WINDOW, acknowledge, messages};
 
 const ROWS: usize = 100;
 const WAIT: Duration = Duration::from_millis(10);
@@ -17,10 +17,10 @@ const INSERT: &str = "INSERT INTO floor (ce_source, ce_id, data) \
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS floor \
      (ce_source text, ce_id text, data jsonb, PRIMARY KEY (ce_source, ce_id))";
 
-pub(crate) async fn run(nats: &str, url: &str, window: usize) -> anyhow::Result<()> {
+pub(crate) async fn run(nats: &str, url: &str) -> anyhow::Result<()> {
     let pool = PgPoolOptions::new().max_connections(4).connect(url).await?;
     sqlx::query(TABLE).execute(&pool).await?;
-    let mut messages = messages(nats, window).await?;
+    let mut messages = messages(nats, BATCH_WINDOW).await?;
     while let Some(first) = messages.next().await {
         let mut batch = vec![first?];
         let deadline = Instant::now() + WAIT;

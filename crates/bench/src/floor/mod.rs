@@ -1,6 +1,9 @@
 //! The floors: the least programs that could do the job. They verify and wait for confirmation, and nothing else: no
 //! envelope, no deduplication key, no limits, no retries, no metrics.
 
+pub(crate) mod kafka;
+pub(crate) mod postgres;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -23,8 +26,14 @@ use crate::load::SECRET;
 pub(crate) const STREAM: &str = "FLOOR";
 pub(crate) const SUBJECT: &str = "floor.events";
 
+/// The durable consumer of the floors that deliver.
+pub(crate) const CONSUMER: &str = "floor";
+
 /// As many as the relay's default window.
 const WINDOW: usize = 256;
+
+/// The window of both programs where batches are written.
+const BATCH_WINDOW: usize = 1000;
 
 pub(crate) async fn inbound(nats: &str, listen: SocketAddr) -> anyhow::Result<()> {
     let jetstream = jetstream::new(async_nats::connect(nats).await?);
@@ -51,25 +60,34 @@ async fn receive(State(jetstream): State<Context>, headers: HeaderMap, body: Byt
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the floor acknowledges by itself; it is no part of the relay"
-)]
-pub(crate) async fn outbound(nats: &str, sink: &str) -> anyhow::Result<()> {
+/// The messages of the floor's stream, at most `window` of them under way.
+async fn messages(nats: &str, window: usize) -> anyhow::Result<push::Messages> {
     let jetstream = jetstream::new(async_nats::connect(nats).await?);
     let consumer: PushConsumer = jetstream
         .get_stream(STREAM)
         .await?
         .create_consumer(push::Config {
-            durable_name: Some("floor".to_owned()),
+            durable_name: Some(CONSUMER.to_owned()),
             deliver_subject: "deliver.floor".to_owned(),
-            max_ack_pending: i64::try_from(WINDOW)?,
+            max_ack_pending: i64::try_from(window)?,
             ..push::Config::default()
         })
         .await?;
+    Ok(consumer.messages().await?)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the floor acknowledges by itself; it is no part of the relay"
+)]
+async fn acknowledge(message: &jetstream::Message) {
+    message.ack().await.ok();
+}
+
+pub(crate) async fn outbound(nats: &str, sink: &str) -> anyhow::Result<()> {
+    let mut messages = messages(nats, WINDOW).await?;
     let client = reqwest::Client::builder().no_proxy().build()?;
     let permits = Arc::new(Semaphore::new(WINDOW));
-    let mut messages = consumer.messages().await?;
     let mut tasks = JoinSet::new();
     while let Some(message) = messages.next().await {
         let message = message?;
@@ -77,7 +95,7 @@ pub(crate) async fn outbound(nats: &str, sink: &str) -> anyhow::Result<()> {
         let request = client.post(sink).body(message.payload.clone());
         tasks.spawn(async move {
             if request.send().await.is_ok_and(|response| response.status().is_success()) {
-                message.ack().await.ok();
+                acknowledge(&message).await;
             }
             drop(permit);
         });
