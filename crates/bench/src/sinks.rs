@@ -60,7 +60,7 @@ impl Destination {
     }
 
     fn floor_arguments(&self) -> Vec<String> {
-        let arguments = match self {
+        match self {
             Self::Kafka(kafka) => vec!["floor-kafka".into(), "--brokers".into(), kafka.address()],
             Self::Postgres(server, _) => {
                 vec!["floor-postgres".into(), "--url".into(), server.url()]
@@ -68,8 +68,7 @@ impl Destination {
             Self::Webhook(sink) => {
                 vec!["floor-outbound".into(), "--sink".into(), format!("http://{}/", sink.address)]
             }
-        };
-        arguments
+        }
     }
 
     /// Every run begins with the same.
