@@ -242,11 +242,20 @@ impl Route {
         let count = u32::try_from(count).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
         loop {
             let mut pass = self.hold.enter().await?;
-            if let Some(limiter) = &self.limiter {
-                // It has room for them at once, because a batch is never larger than the rate of a second.
-                limiter.until_n_ready(count).await.ok();
+            let turn = async {
+                if let Some(limiter) = &self.limiter {
+                    // It has room for them at once, because a batch is never larger than the rate of a second.
+                    limiter.until_n_ready(count).await.ok();
+                }
+                self.sink.turn().await;
+            };
+            let mut state = self.hold.watch();
+            tokio::select! {
+                biased;
+                () = turn => {}
+                // The probe must not queue behind those that may not be tried.
+                _ = state.wait_for(|state| *state != RouteState::Open), if !pass.is_probe() => continue,
             }
-            self.sink.turn().await;
             // A hold may have begun while it waited; only a probe is tried then.
             if pass.is_probe() || self.hold.state() == RouteState::Open {
                 pass.begin();

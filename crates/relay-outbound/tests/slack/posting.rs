@@ -9,7 +9,7 @@ use event_bus_core::event::{Data, Event};
 use futures_util::FutureExt as _;
 use relay_outbound::sinks::Sink;
 use serde_json::{Value, json};
-use testkit::{CaptureSink, free_port};
+use testkit::{CaptureSink, free_port, poll_until};
 
 use crate::stub::{Slack, error, ok, text};
 use crate::workshop::Workshop;
@@ -145,6 +145,33 @@ async fn a_relay_posts_no_more_than_a_hook_takes() {
     texts.sort();
     texts.dedup();
     assert_eq!(texts.len(), 10);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_does_not_queue_behind_events_that_wait_for_their_turn() {
+    let slack = Slack::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hook");
+    std::fs::write(&file, slack.hook()).unwrap();
+    let world = World::start().await;
+    let relay = world
+        .relay(&format!(
+            "[[outbound.routes]]\nname = \"slack\"\nsubjects = [\"fleet.>\"]\n\
+             sink.slack = {{ url = {{ file = {file:?} }} }}\n"
+        ))
+        .await;
+    // Their turns alone would take longer than anything here may.
+    for number in 0..200 {
+        world.publish("fleet.a", &numbered(&format!("e{number}"))).await;
+    }
+    slack.sink.wait_for(5, LONG).await;
+    slack.sink.stop().await;
+    let state = "relay_outbound_route_state{route=\"slack\"}";
+    poll_until(LONG, "the hold", async || (relay.metric(state) == Some(1.0)).then_some(())).await;
+    slack.sink.restart_on_same_port().await;
+    slack.sink.clear();
+    slack.sink.wait_for(1, LONG).await;
     relay.stop().await;
 }
 
