@@ -8,6 +8,8 @@ use event_bus_core::signature::{SigningSecret, sign};
 use flate2::read::GzDecoder;
 use http::header::CONTENT_ENCODING;
 use testkit::{CaptureSink, CapturedRequest};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use crate::deliver;
 use crate::workshop::Workshop;
@@ -79,6 +81,26 @@ async fn headers_are_added_and_their_secrets_are_not_printed() {
     assert_eq!(request.header("x-team"), Some("blue"));
     assert_eq!(request.header("x-api-key"), Some("hush"));
     assert!(!format!("{sink:?}").contains("hush"), "{sink:?}");
+}
+
+/// An endpoint that says 200 and never ends its answer has taken the event.
+#[tokio::test]
+async fn a_status_counts_even_if_the_rest_of_the_answer_never_comes() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let workshop = Workshop::open([]).await;
+    let sink = format!("sink.webhook = {{ url = \"{url}\", timeout = \"1s\" }}");
+    let sink = workshop.build(&sink).unwrap();
+    let answer = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_u8().await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n").await.unwrap();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        result = async { deliver(&*sink, &event("1")).await } => result.unwrap(),
+        () = answer => {}
+    }
 }
 
 #[tokio::test]

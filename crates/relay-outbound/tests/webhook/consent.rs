@@ -6,12 +6,12 @@ use event_bus_core::Chain;
 use event_bus_core::delivery::Disposition;
 use event_bus_runtime::Clock;
 use relay_outbound::sinks::Sink;
-use testkit::{CaptureSink, CapturedRequest, Reply, Script};
+use testkit::{CaptureSink, CapturedRequest, Reply, Script, poll_until};
 use tokio::time::Instant;
 
 use crate::deliver;
 use crate::workshop::Workshop;
-use crate::world::event;
+use crate::world::{LONG, World, event};
 
 const ORIGIN: &str = "bridge.example.com";
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -147,4 +147,27 @@ async fn an_endpoint_that_is_away_holds() {
     destination.stop().await;
     let error = deliver(&*sink, &event("1")).await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Hold);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_holds_until_the_endpoint_consents() {
+    let destination = endpoint(&[], 200).await;
+    let world = World::start().await;
+    let relay = world
+        .relay(&format!(
+            "[[outbound.routes]]\nname = \"hooks\"\nsubjects = [\"fleet.>\"]\nretry = {{ attempts = 1, schedule = [\"0s\"] }}\n\
+             sink.webhook = {{ url = \"{}\", validation = {{ origin = \"{ORIGIN}\" }} }}\n",
+            destination.url()
+        ))
+        .await;
+    for number in 0..3 {
+        world.publish("fleet.a", &event(&number.to_string())).await;
+    }
+    let state = "relay_outbound_route_state{route=\"hooks\"}";
+    poll_until(LONG, "the hold", async || (relay.metric(state) == Some(1.0)).then_some(())).await;
+    answer(&destination, &[("WebHook-Allowed-Origin", "*")], 200);
+    world.wait_for_settled("hooks").await;
+    assert_eq!(destination.accepted().len(), 3);
+    assert_eq!((world.messages("RETRIES").await, world.messages("DEAD_LETTERS").await), (0, 0));
+    relay.stop().await;
 }

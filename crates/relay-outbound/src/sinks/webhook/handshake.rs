@@ -9,15 +9,15 @@ use event_bus_core::delivery::DeliveryError;
 use event_bus_runtime::Clock;
 use event_bus_runtime::config::Rate;
 use http::{HeaderMap, HeaderValue, Method};
-use reqwest::{Client, Request};
+use reqwest::Client;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use time::OffsetDateTime;
 use tokio::sync::Mutex;
-use url::Url;
 
 use super::auth::Authorization;
-use crate::sinks::{BuildError, Pace, answer};
+use super::request::Requests;
+use crate::sinks::{BuildError, Pace};
 
 /// How long a grant is relied on.
 const GRANT_LASTS: Duration = Duration::from_secs(24 * 3600);
@@ -29,9 +29,6 @@ pub(super) const REQUEST_ORIGIN: &str = "webhook-request-origin";
 const REQUEST_RATE: &str = "webhook-request-rate";
 const ALLOWED_ORIGIN: &str = "webhook-allowed-origin";
 const ALLOWED_RATE: &str = "webhook-allowed-rate";
-
-/// Most bytes of an answer that are read, so that its connection can be used again.
-const MAX_ANSWER: usize = 16 * 1024;
 
 /// `validation`: the endpoint is asked for its consent.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -101,13 +98,12 @@ impl Handshake {
         self.pace.turn().await;
     }
 
-    /// Asks for a grant if there is none that lasts. `headers` are those of every request to the endpoint.
+    /// Asks for a grant if there is none that lasts.
     pub(super) async fn ensure(
         &self,
         client: &Client,
         authorization: &Authorization,
-        url: &Url,
-        headers: &HeaderMap,
+        requests: &Requests,
     ) -> Result<(), DeliveryError> {
         let mut granted_until = self.granted_until.lock().await;
         let now = self.clock.now();
@@ -115,16 +111,14 @@ impl Handshake {
             return Ok(());
         }
         *granted_until = None;
-        let mut request = Request::new(Method::OPTIONS, url.clone());
-        *request.headers_mut() = headers.clone();
+        let mut request = requests.bare(Method::OPTIONS);
         request.headers_mut().insert(REQUEST_ORIGIN, self.origin.clone());
         if let Some(rate) = self.asked_per_minute {
             request.headers_mut().insert(REQUEST_RATE, rate.into());
         }
         let response = authorization.send(client, request).await?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        answer::beginning(response, MAX_ANSWER).await.ok();
-        self.pace.set_period(self.read_grant(status, &headers)?.map(period));
+        let rate = self.granted_rate(response.status().as_u16(), response.headers())?;
+        self.pace.set_period(rate.map(period));
         *granted_until = Some(now + GRANT_LASTS);
         Ok(())
     }
@@ -135,7 +129,7 @@ impl Handshake {
     }
 
     /// The rate that is granted, per minute; `None` is any. The status means nothing.
-    fn read_grant(&self, status: u16, headers: &HeaderMap) -> Result<Option<u32>, DeliveryError> {
+    fn granted_rate(&self, status: u16, headers: &HeaderMap) -> Result<Option<u32>, DeliveryError> {
         let origin = headers.get(ALLOWED_ORIGIN);
         let is_ours = |origin: &&HeaderValue| {
             *origin == "*" || origin.as_bytes().eq_ignore_ascii_case(self.origin.as_bytes())

@@ -45,9 +45,11 @@ impl Requests {
         &self.url
     }
 
-    /// The headers that every request carries.
-    pub(super) fn headers(&self) -> &HeaderMap {
-        &self.headers
+    /// A request without a body, with the headers that every request carries.
+    pub(super) fn bare(&self, method: Method) -> Request {
+        let mut request = Request::new(method, self.url.clone());
+        request.headers_mut().extend(self.headers.clone());
+        request
     }
 
     /// The request for an event.
@@ -62,10 +64,9 @@ impl Requests {
             body = smaller;
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        headers.extend(self.headers.clone());
         self.identify(event, &body, &mut headers)?;
-        let mut request = Request::new(Method::POST, self.url.clone());
-        *request.headers_mut() = headers;
+        let mut request = self.bare(Method::POST);
+        request.headers_mut().extend(headers);
         *request.body_mut() = Some(body.into());
         Ok(request)
     }

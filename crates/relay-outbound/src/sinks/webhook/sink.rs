@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use event_bus_core::delivery::DeliveryError;
 use event_bus_core::event::Event;
 use event_bus_runtime::Clock;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::Config;
 use super::auth::Authorization;
@@ -54,21 +54,29 @@ impl WebhookSink {
     }
 
     async fn post(&self, event: &Event) -> Delivery {
-        let mut request = self.requests.request(event).await?;
-        let Self { client, authorization, requests, .. } = self;
-        if let Some(handshake) = &self.handshake {
-            handshake.ensure(client, authorization, requests.url(), requests.headers()).await?;
-            request.headers_mut().insert(REQUEST_ORIGIN, handshake.origin());
-        }
-        let response = authorization.send(client, request).await?;
+        let deadline = Instant::now() + self.timeout;
+        let response = match timeout_at(deadline, self.exchange(event)).await {
+            Ok(response) => response?,
+            Err(_) => return Err(DeliveryError::Unreachable(NoAnswer(self.timeout).into())),
+        };
         let status = response.status().as_u16();
         let retry_after = retry_after::read(response.headers(), self.clock.now());
         // The status is known already; the rest only matters for the next use of the connection.
-        answer::beginning(response, MAX_ANSWER).await.ok();
+        timeout_at(deadline, answer::beginning(response, MAX_ANSWER)).await.ok();
         if let (401 | 403, Some(handshake)) = (status, &self.handshake) {
             handshake.withdraw().await;
         }
         DeliveryError::from_status(status, retry_after)
+    }
+
+    async fn exchange(&self, event: &Event) -> Result<reqwest::Response, DeliveryError> {
+        let mut request = self.requests.request(event).await?;
+        let Self { client, authorization, requests, .. } = self;
+        if let Some(handshake) = &self.handshake {
+            handshake.ensure(client, authorization, requests).await?;
+            request.headers_mut().insert(REQUEST_ORIGIN, handshake.origin());
+        }
+        authorization.send(client, request).await
     }
 }
 
@@ -83,9 +91,7 @@ impl Sink for WebhookSink {
     async fn deliver(&self, batch: &[Event]) -> Vec<Delivery> {
         let mut results = Vec::with_capacity(batch.len());
         for event in batch {
-            let result = timeout(self.timeout, self.post(event)).await;
-            let no_answer = || DeliveryError::Unreachable(NoAnswer(self.timeout).into());
-            results.push(result.unwrap_or_else(|_| Err(no_answer())));
+            results.push(self.post(event).await);
         }
         results
     }
