@@ -45,6 +45,7 @@ fn a_setting_that_cannot_work_is_named() {
         ("headers = { ce-id = \"x\" }", Some("headers.ce-id")),
         ("headers = { WebHook-Signature = \"x\" }", Some("headers.WebHook-Signature")),
         ("headers = { \"a b\" = \"x\" }", Some("headers.a b")),
+        ("headers = { X-Team = \"blue\\ngreen\" }", Some("headers.X-Team")),
         (
             "auth = { bearer = { env = \"T\" } }, headers = { Authorization = \"x\" }",
             Some("headers.Authorization"),

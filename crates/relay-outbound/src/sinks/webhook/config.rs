@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use event_bus_runtime::SecretRef;
 use event_bus_runtime::config::{ByteSize, duration};
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
@@ -63,7 +63,7 @@ pub struct Config {
     /// Asks the endpoint for its consent before anything is delivered (CloudEvents HTTP Webhook, section 4).
     #[serde(default)]
     pub validation: Option<ValidationConfig>,
-    /// Time for the whole request, connection included.
+    /// Time for one attempt, with everything that it needs: token, consent, connection, answer.
     #[serde(default = "default_timeout", with = "duration")]
     #[schemars(with = "duration::Text")]
     pub timeout: Duration,
@@ -102,9 +102,9 @@ impl Settings for Config {
         if self.timeout < Duration::from_millis(10) || self.timeout > Duration::from_secs(600) {
             report("timeout", "must be between 10ms and 10m".to_owned());
         }
-        for name in self.headers.keys() {
-            if let Some(problem) = self.header_problem(name) {
-                report(&format!("headers.{name}"), problem);
+        for (name, value) in &self.headers {
+            if let Some(problem) = self.header_problem(name, value) {
+                report(&format!("headers.{name}"), problem.to_owned());
             }
         }
         if self.tls != TlsConfig::default() && self.url.scheme() == "http" {
@@ -141,20 +141,25 @@ impl Settings for Config {
 }
 
 impl Config {
-    fn header_problem(&self, name: &str) -> Option<String> {
+    fn header_problem(&self, name: &str, value: &TextOrSecret) -> Option<&'static str> {
         let lower = name.to_ascii_lowercase();
         if HeaderName::from_bytes(name.as_bytes()).is_err() {
-            return Some("is no name of a header".to_owned());
+            return Some("is no name of a header");
         }
         if RESERVED.contains(&&*lower)
             || RESERVED_BEGINNINGS.iter().any(|beginning| lower.starts_with(beginning))
         {
-            return Some("is set by the sink itself; leave it out".to_owned());
+            return Some("is set by the sink itself; leave it out");
         }
         if lower == "authorization" && self.auth.is_some() {
-            return Some("stands beside `auth`; keep one of them".to_owned());
+            return Some("stands beside `auth`; keep one of them");
         }
-        None
+        match value {
+            TextOrSecret::Text(text) if HeaderValue::from_str(text).is_err() => {
+                Some("must be one line of text")
+            }
+            TextOrSecret::Text(_) | TextOrSecret::Secret(_) => None,
+        }
     }
 }
 

@@ -124,8 +124,11 @@ impl Handshake {
     }
 
     /// The endpoint refused a delivery: its grant may be gone.
-    pub(super) async fn withdraw(&self) {
-        *self.granted_until.lock().await = None;
+    pub(super) fn withdraw(&self) {
+        // Whoever holds it is asking again already.
+        if let Ok(mut granted_until) = self.granted_until.try_lock() {
+            *granted_until = None;
+        }
     }
 
     /// The rate that is granted, per minute; `None` is any. The status means nothing.

@@ -64,7 +64,7 @@ impl WebhookSink {
         // The status is known already; the rest only matters for the next use of the connection.
         timeout_at(deadline, answer::beginning(response, MAX_ANSWER)).await.ok();
         if let (401 | 403, Some(handshake)) = (status, &self.handshake) {
-            handshake.withdraw().await;
+            handshake.withdraw();
         }
         DeliveryError::from_status(status, retry_after)
     }
