@@ -6,6 +6,8 @@
 //! without them.
 
 pub mod admin;
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod bus;
 pub mod check;
 pub mod clock;
