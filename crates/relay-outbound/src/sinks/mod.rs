@@ -5,6 +5,13 @@ mod absent;
 mod answer;
 mod client;
 pub mod doctor;
+#[cfg(feature = "eventbridge")]
+pub mod eventbridge;
+#[cfg(not(feature = "eventbridge"))]
+pub mod eventbridge {
+    //! Not in this build.
+    super::absent::not_in_this_build!("eventbridge");
+}
 #[cfg(feature = "kafka")]
 pub mod kafka;
 #[cfg(not(feature = "kafka"))]
@@ -112,6 +119,8 @@ pub trait Settings: Sync {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SinkConfig {
+    /// A bus of AWS EventBridge.
+    Eventbridge(Box<eventbridge::Config>),
     /// Topics of Apache Kafka.
     Kafka(Box<kafka::Config>),
     /// A table of PostgreSQL.
@@ -193,6 +202,7 @@ impl SinkConfig {
     /// The settings, whatever kind they are of.
     pub fn settings(&self) -> &dyn Settings {
         match self {
+            Self::Eventbridge(config) => &**config,
             Self::Kafka(config) => &**config,
             Self::Postgres(config) => config,
             Self::Webhook(config) => &**config,
