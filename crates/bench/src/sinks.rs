@@ -50,7 +50,7 @@ impl Destination {
                 kafka.address()
             ),
             Self::Postgres(_, folder) => format!(
-                "sink.postgres = {{ url = {{ file = {:?} }}, tls = {{ mode = \"disable\" }} }}",
+                "sink.postgres = {{ url = {{ file = {:?} }}, tls = \"disable\" }}",
                 folder.path().join("url")
             ),
             Self::Webhook(sink) => {

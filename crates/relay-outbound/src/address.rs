@@ -6,6 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use event_bus_core::delivery::BoxError;
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
@@ -41,7 +42,23 @@ impl AddressGuard {
         }
     }
 
-    fn check(&self, address: IpAddr) -> Result<(), Denied> {
+    /// Resolves a name and keeps the addresses that may be connected to; none is an error.
+    pub(crate) async fn resolve_host(
+        &self,
+        host: &str,
+        port: u16,
+    ) -> Result<Vec<SocketAddr>, BoxError> {
+        let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
+        let is_allowed = |found: &SocketAddr| self.check(found.ip()).is_ok();
+        let checked: Vec<_> = found.into_iter().filter(is_allowed).collect();
+        if checked.is_empty() {
+            return Err(Denied { host: host.to_owned() }.into());
+        }
+        Ok(checked)
+    }
+
+    /// Checks an address.
+    pub(crate) fn check(&self, address: IpAddr) -> Result<(), Denied> {
         let address = address.to_canonical();
         let allowed = self.allowed.iter().any(|network| network.contains(&address));
         if self.deny_private && is_special(address) && !allowed {
@@ -56,14 +73,8 @@ impl Resolve for AddressGuard {
         let guard = self.clone();
         Box::pin(async move {
             // The port is replaced by the one of the URL.
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let checked: Vec<_> =
-                found.into_iter().filter(|found| guard.check(found.ip()).is_ok()).collect();
-            if checked.is_empty() {
-                return Err(Denied { host: name.as_str().to_owned() }.into());
-            }
-            Ok(Box::new(checked.into_iter()) as Addrs)
+            let addresses = guard.resolve_host(name.as_str(), 0).await?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::{Args, Subcommand};
 use event_bus_core::wire;
 use event_bus_runtime::SecretResolver;
+use relay_outbound::address::AddressGuard;
 use relay_outbound::routes::{self, RouteOnBus};
 use serde::Serialize;
 
@@ -123,22 +124,22 @@ async fn remove(context: &Context, config: &RootConfig, name: &str, yes: bool) -
 }
 
 async fn migrate(context: &Context, config: &RootConfig, name: &str, print: bool) -> Outcome {
-    let routes = config.outbound.iter().flat_map(|outbound| &outbound.routes);
-    let route = routes.into_iter().find(|route| route.name == name);
-    let route = route
-        .ok_or_else(|| Failure::usage(format!("there is no route {name} in the configuration")))?;
+    let unknown = || Failure::usage(format!("there is no route {name} in the configuration"));
+    let outbound = config.outbound.as_ref().ok_or_else(unknown)?;
+    let route = outbound.routes.iter().find(|route| route.name == name).ok_or_else(unknown)?;
     let settings = route.sink.settings();
     let Some(text) = settings.migration() else {
-        let message = format!("the sink of route {name} needs nothing at its destination");
+        let message = format!("the destination of route {name} needs nothing made");
         return Err(Failure::usage(message));
     };
     if print {
-        return context.output.either(&serde_json::json!({ "migration": text }), || text.clone());
+        let shown = serde_json::json!({ "migration": text });
+        return context.output.either(&shown, || text.clone());
     }
     let secrets = SecretResolver::new(context.source.env().clone(), &config.secrets);
-    settings.migrate(&secrets).await?;
-    let done = serde_json::json!({ "migrated": name });
-    context.output.either(&done, || format!("the destination of route {name} is ready"))
+    let guard = AddressGuard::new(outbound.deny_private, outbound.allow_cidrs.clone());
+    let done = settings.migrate(&secrets, &guard).await?;
+    context.output.either(&serde_json::json!({ "migrated": name }), || done.clone())
 }
 
 /// Routes of the configuration and their subjects; none without such a section.

@@ -106,7 +106,7 @@ async fn postgres_holds_every_event_exactly_once_over_kills_of_both_sides() {
         &format!("url = {:?}", server.url()),
         &format!(
             "[[outbound.routes]]\nname = \"faults\"\nsubjects = [\"fleet.>\"]\nwindow = 1000\n\
-             sink.postgres = {{ url = {{ file = {url:?} }}, tls = {{ mode = \"disable\" }}, timeout = \"5s\" }}\n"
+             sink.postgres = {{ url = {{ file = {url:?} }}, tls = \"disable\", timeout = \"5s\" }}\n"
         ),
     );
     world.command(&["routes", "migrate", "faults"]);

@@ -1,18 +1,21 @@
--- The table of events. `{table}` is the route's `sink.postgres.table`. Every statement may run again.
-CREATE TABLE IF NOT EXISTS {table} (
+-- CloudEvents, one row each. (ce_source, ce_id) names an event: a second delivery of it changes nothing.
+CREATE TABLE {table} (
     ce_source text NOT NULL,
     ce_id text NOT NULL,
     ce_type text NOT NULL,
     ce_subject text,
-    -- The attribute `time`, where PostgreSQL has such a time; as it was written it stands in `attributes`.
+    -- The instant, to the microsecond; null for years that PostgreSQL cannot read.
     ce_time timestamptz,
-    -- Every attribute of the event, extensions included, as it was written.
-    attributes jsonb NOT NULL,
-    -- The payload: JSON as it is, text as a JSON string.
+    -- The same as the producer wrote it.
+    ce_time_text text,
+    datacontenttype text,
+    dataschema text,
+    extensions jsonb NOT NULL,
+    -- Null: no data. 'json': in data. 'json-text', 'text': in data_text. 'text-bytes' (UTF-8), 'bytes': in data_bytes.
+    data_form text,
     data jsonb,
-    -- A payload that jsonb cannot hold, as bytes: binary data, or text with a NUL in it.
+    data_text text,
     data_bytes bytea,
     received_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (ce_source, ce_id),
-    CHECK (data IS NULL OR data_bytes IS NULL)
+    PRIMARY KEY (ce_source, ce_id)
 );

@@ -101,14 +101,18 @@ pub trait Settings: Sync {
     /// The secrets that the settings name, each with its key below `sink.<kind>`.
     fn secrets(&self) -> Vec<(String, SecretRef)>;
 
-    /// What the destination needs before the first delivery, in its own language; none for most kinds.
+    /// What [`Settings::migrate`] would do, in the destination's own language; nothing for most kinds.
     fn migration(&self) -> Option<String> {
         None
     }
 
-    /// Gives the destination what [`Settings::migration`] says, or brings it up to date; all of it or nothing.
-    async fn migrate(&self, _secrets: &SecretResolver) -> Result<(), MigrateError> {
-        Err(MigrateError::Nothing)
+    /// Makes at the destination what deliveries need, such as a table. Only its user asks for it; deliveries never do.
+    async fn migrate(
+        &self,
+        _secrets: &SecretResolver,
+        _guard: &AddressGuard,
+    ) -> Result<String, CheckError> {
+        Err(CheckError::bare(format!("a sink of the kind {} needs nothing made", self.kind())))
     }
 
     /// Builds the sink; it opens no connection and starts nothing.
@@ -124,7 +128,7 @@ pub enum SinkConfig {
     /// Topics of Apache Kafka.
     Kafka(Box<kafka::Config>),
     /// A table of PostgreSQL.
-    Postgres(postgres::Config),
+    Postgres(Box<postgres::Config>),
     /// An HTTP endpoint.
     Webhook(Box<webhook::Config>),
     /// A channel of Slack.
@@ -173,20 +177,6 @@ pub enum BuildError {
     Setting(&'static str, #[source] BoxError),
 }
 
-/// A destination could not be given what it needs.
-#[derive(Debug, thiserror::Error)]
-pub enum MigrateError {
-    /// There is nothing to give.
-    #[error("a sink with these settings needs nothing at its destination")]
-    Nothing,
-    /// The settings cannot be used.
-    #[error("the settings of the sink cannot be used")]
-    Build(#[source] BuildError),
-    /// The destination refused.
-    #[error("the destination refused; nothing was changed")]
-    Refused(#[source] BoxError),
-}
-
 /// Deliveries cannot work.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}")]
@@ -204,7 +194,7 @@ impl SinkConfig {
         match self {
             Self::Eventbridge(config) => &**config,
             Self::Kafka(config) => &**config,
-            Self::Postgres(config) => config,
+            Self::Postgres(config) => &**config,
             Self::Webhook(config) => &**config,
             Self::Slack(config) => config,
             Self::Doctor(config) => config,

@@ -8,8 +8,6 @@ mod holding;
 mod journey;
 #[cfg(feature = "kafka")]
 mod kafka;
-#[cfg(feature = "postgres")]
-mod postgres;
 mod reloading;
 mod stopping;
 mod suite;

@@ -11,68 +11,159 @@ use event_bus_runtime::{SecretRef, SecretResolver};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::PostgresSink;
-use super::migrations::{migrate, migration_sql};
-use super::rows::Column;
-use crate::sinks::{BuildError, MigrateError, Settings, Sink, SinkContext};
+use super::columns::Column;
+use super::table::TableName;
+use super::{PostgresSink, migrations};
+use crate::address::AddressGuard;
+use crate::sinks::{BuildError, CheckError, Settings, Sink, SinkContext};
 
-/// Columns of own tables; a statement with more is no longer what this sink is for.
+/// Most events of one statement.
+const LARGEST_BATCH: u32 = 1000;
+
+/// A row of PostgreSQL has at most 1600 columns; nobody maps more of an event than this.
 const MAX_COLUMNS: usize = 100;
 
 /// `sink.postgres`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// `postgres://user:password@host:port/database`. A secret, because the password stands in it.
-    pub url: SecretRef,
-    /// Table, with or without a schema.
+    /// The whole address, `postgres://user:password@host:port/database`, instead of the five settings that follow.
+    pub url: Option<SecretRef>,
+    /// Name or address of the server, or the folder of its Unix socket.
+    pub host: Option<String>,
+    /// Port of the server; default 5432.
+    pub port: Option<u16>,
+    /// Name of the database.
+    pub database: Option<String>,
+    /// Role that inserts.
+    pub user: Option<String>,
+    /// Its password.
+    pub password: Option<SecretRef>,
+    /// How the connection is protected; default `verify-full`, on a Unix socket `disable`.
+    pub tls: Option<TlsMode>,
+    /// Certificates, in PEM, of authorities that are trusted beside those of the system.
+    pub ca: Option<PathBuf>,
+    /// Certificate of the client and what follows it up to its authority, in PEM.
+    pub cert: Option<PathBuf>,
+    /// Its private key, in PEM.
+    pub key: Option<SecretRef>,
+    /// Name of the table, with its schema before a dot if need be. Case matters.
     #[serde(default = "default_table")]
     pub table: String,
-    /// Own columns instead of those of the shipped table: each with the value that it gets. A value is the name of an
-    /// attribute or a path such as `data.pull_request.number`, or a text with `{…}` in it, which is a template.
+    /// Columns of a table of your own, and what of the event each takes. None: the table that this program makes.
     #[serde(default)]
     pub columns: BTreeMap<String, String>,
-    /// How the connection is encrypted.
-    #[serde(default)]
-    pub tls: Tls,
-    /// Most connections.
+    /// Columns of the unique index that knows an event again; must be given with `columns`. An empty list inserts an
+    /// event again whenever it is delivered again.
+    pub conflict: Option<Vec<String>>,
+    /// Most connections at once.
     #[serde(default = "default_pool")]
     pub pool: NonZeroU32,
-    /// Time for one batch, connecting included.
+    /// Time for a delivery, connection included.
     #[serde(default = "default_timeout", with = "duration")]
     #[schemars(with = "duration::Text")]
     pub timeout: Duration,
 }
 
-/// `tls` of the Postgres sink.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Tls {
-    /// What is demanded of the server.
-    pub mode: TlsMode,
-    /// File with the certificate authority (PEM); otherwise those of the system.
-    pub ca: Option<PathBuf>,
-    /// File with the client's certificate (PEM).
-    pub certificate: Option<PathBuf>,
-    /// File with the key of the client's certificate (PEM).
-    pub key: Option<PathBuf>,
-}
-
-/// `mode` of `tls`, in the words of libpq.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+/// How a connection is protected, in the words of libpq.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TlsMode {
-    /// Encrypted, with a certificate that is trusted and names the host.
-    #[default]
-    VerifyFull,
-    /// Encrypted, with a certificate that is trusted.
-    VerifyCa,
-    /// Encrypted, whoever the server is.
-    Require,
-    /// Encrypted if the server can.
-    Prefer,
-    /// In the clear.
+    /// No TLS.
     Disable,
+    /// TLS if the server offers it; its certificate is not looked at.
+    Prefer,
+    /// TLS; the certificate is not looked at, so anybody could be the server.
+    Require,
+    /// TLS with a trusted certificate, whatever name it is for.
+    VerifyCa,
+    /// TLS with a trusted certificate for this very host.
+    VerifyFull,
+}
+
+impl Config {
+    /// Whether the table is one that this program makes.
+    pub(super) fn has_default_columns(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    fn address_problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        let parts = [
+            ("host", self.host.is_some(), true),
+            ("port", self.port.is_some(), false),
+            ("database", self.database.is_some(), true),
+            ("user", self.user.is_some(), true),
+            ("password", self.password.is_some(), false),
+        ];
+        for (key, is_given, is_needed) in parts {
+            if self.url.is_some() && is_given {
+                problems.push((key, "stands in `url` already; write one or the other".to_owned()));
+            } else if self.url.is_none() && is_needed && !is_given {
+                problems.push((
+                    key,
+                    "is missing; write it, or a secret `url` that holds it".to_owned(),
+                ));
+            }
+        }
+        for (key, text) in
+            [("host", &self.host), ("database", &self.database), ("user", &self.user)]
+        {
+            if text.as_ref().is_some_and(|text| text.is_empty() || text.contains('\0')) {
+                problems.push((key, "must not be empty".to_owned()));
+            }
+        }
+        problems
+    }
+
+    fn tls_problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        let on_socket = self.host.as_ref().is_some_and(|host| host.starts_with('/'));
+        if on_socket && self.tls.is_some_and(|tls| tls != TlsMode::Disable) {
+            problems.push(("tls", "must be \"disable\" on a Unix socket".to_owned()));
+        }
+        if self.tls == Some(TlsMode::Disable) && (self.ca.is_some() || self.cert.is_some()) {
+            problems.push(("tls", "must not be \"disable\" if there are certificates".to_owned()));
+        }
+        if self.cert.is_some() != self.key.is_some() {
+            problems.push(("cert", "and `key` belong together; write both or none".to_owned()));
+        }
+        problems
+    }
+
+    fn column_problems(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        if self.columns.len() > MAX_COLUMNS {
+            problems.push(("columns".to_owned(), format!("must be at most {MAX_COLUMNS}")));
+        }
+        for (name, source) in &self.columns {
+            if let Err(problem) = Column::parse(name, source) {
+                problems.push((format!("columns.{name}"), problem));
+            }
+        }
+        match &self.conflict {
+            None if !self.has_default_columns() => problems.push((
+                "conflict".to_owned(),
+                "is missing; list the columns of the unique index that knows an event again, \
+                 or write [] to insert an event again whenever it is delivered again"
+                    .to_owned(),
+            )),
+            Some(_) if self.has_default_columns() => problems.push((
+                "conflict".to_owned(),
+                "belongs to `columns`; remove it, or map the columns of your own table".to_owned(),
+            )),
+            Some(conflict) => {
+                for name in conflict.iter().filter(|name| !self.columns.contains_key(*name)) {
+                    problems.push((
+                        "conflict".to_owned(),
+                        format!("`{name}` is none of `columns`; add it there or remove it here"),
+                    ));
+                }
+            }
+            None => {}
+        }
+        problems
+    }
 }
 
 #[async_trait]
@@ -86,65 +177,46 @@ impl Settings for Config {
     }
 
     fn largest_batch(&self) -> u32 {
-        1000
-    }
-
-    fn largest_data(&self) -> Option<u64> {
-        Some(16 * 1024 * 1024)
+        LARGEST_BATCH
     }
 
     fn validate(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
-        let mut report = |key: &str, message: String| problems.push((key.to_owned(), message));
-        if self.table.split('.').count() > 2 || !self.table.split('.').all(is_identifier) {
-            let message = format!(
-                "`{}` is no table: write a name, or schema.name, of letters, digits and _",
-                self.table
-            );
-            report("table", message);
+        let mut problems = self.address_problems();
+        problems.extend(self.tls_problems());
+        if let Err(problem) = TableName::parse(&self.table) {
+            problems.push(("table", problem));
         }
-        if self.columns.len() > MAX_COLUMNS {
-            report("columns", format!("must be at most {MAX_COLUMNS}"));
+        if self.pool.get() > 100 {
+            problems.push(("pool", "must be at most 100".to_owned()));
         }
-        for (column, value) in &self.columns {
-            if !is_identifier(column) {
-                let message = format!("`{column}` is no column: use letters, digits and _");
-                report("columns", message);
-            }
-            if let Err(error) = Column::parse(value) {
-                report(&format!("columns.{column}"), error.to_string());
-            }
+        if self.timeout < Duration::from_millis(10) || self.timeout > Duration::from_secs(600) {
+            problems.push(("timeout", "must be between 10ms and 10m".to_owned()));
         }
-        if self.tls.certificate.is_some() != self.tls.key.is_some() {
-            report("tls", "`certificate` and `key` belong together; name both or none".to_owned());
-        }
-        if self.timeout < Duration::from_millis(100) || self.timeout > Duration::from_secs(600) {
-            report("timeout", "must be between 100ms and 10m".to_owned());
-        }
-        problems
+        let problems = problems.into_iter().map(|(key, message)| (key.to_owned(), message));
+        problems.chain(self.column_problems()).collect()
     }
 
     fn secrets(&self) -> Vec<(String, SecretRef)> {
-        vec![("url".to_owned(), self.url.clone())]
-    }
-
-    fn migration(&self) -> Option<String> {
-        self.columns.is_empty().then(|| migration_sql(self))
-    }
-
-    async fn migrate(&self, secrets: &SecretResolver) -> Result<(), MigrateError> {
-        migrate(self, secrets).await
+        let secrets = [("url", &self.url), ("password", &self.password), ("key", &self.key)];
+        let given = secrets.into_iter().filter_map(|(key, secret)| Some((key, secret.clone()?)));
+        given.map(|(key, secret)| (key.to_owned(), secret)).collect()
     }
 
     fn build(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, BuildError> {
         Ok(Box::new(PostgresSink::build(self, context)?))
     }
-}
 
-/// Names that need no thought about quoting; they are quoted all the same.
-fn is_identifier(name: &str) -> bool {
-    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    begins && name.len() <= 63 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    fn migration(&self) -> Option<String> {
+        self.has_default_columns().then(|| migrations::sql(&self.table))
+    }
+
+    async fn migrate(
+        &self,
+        secrets: &SecretResolver,
+        guard: &AddressGuard,
+    ) -> Result<String, CheckError> {
+        migrations::run(self, secrets, guard).await
+    }
 }
 
 fn default_table() -> String {
@@ -152,7 +224,7 @@ fn default_table() -> String {
 }
 
 fn default_pool() -> NonZeroU32 {
-    NonZeroU32::new(4).unwrap_or(NonZeroU32::MIN)
+    NonZeroU32::new(4).expect("four is not zero")
 }
 
 fn default_timeout() -> Duration {

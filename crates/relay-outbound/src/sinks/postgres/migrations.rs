@@ -1,41 +1,107 @@
-//! The shipped table. It is made only when somebody asks for it.
+//! The default table: made and changed by migrations that ship with this program and run only when asked for.
+//!
+//! Each table remembers beside itself, in `<table>_migrations`, which of them it has seen.
+
+use std::borrow::Cow;
+use std::time::Duration;
 
 use event_bus_runtime::SecretResolver;
-use sqlx::Connection as _;
+use sqlx::AssertSqlSafe;
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 use super::Config;
-use super::connect::connect_options;
-use super::statement::quoted_table;
-use crate::sinks::MigrateError;
+use super::server::Server;
+use super::table::TableName;
+use crate::address::AddressGuard;
+use crate::sinks::CheckError;
 
-/// Every migration, in its order. Each statement may run again, so all of them run each time.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/postgres/0001_events.sql")];
+/// In their order, each with its name. One that was released is never changed: a table remembers its checksum.
+const MIGRATIONS: [(&str, &str); 1] =
+    [("events", include_str!("../../../migrations/postgres/0001_events.sql"))];
 
-/// One session migrates at a time; any number that nobody else uses.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(7236280117)";
+/// What a migration may take: another process may be at it, and a later one may rewrite a large table.
+const WITHIN: Duration = Duration::from_secs(3600);
 
-/// What is run, for people who run it themselves.
-pub(super) fn migration_sql(config: &Config) -> String {
-    MIGRATIONS.concat().replace("{table}", &quoted_table(&config.table))
+/// What the migrations do to this table, to be read or run by hand.
+pub(super) fn sql(table: &str) -> String {
+    let quoted = quoted(table);
+    MIGRATIONS.map(|(_, text)| fill(text, &quoted)).join("\n")
 }
 
-/// Makes the table, or brings it up to date; all of it or nothing.
-pub(super) async fn migrate(config: &Config, secrets: &SecretResolver) -> Result<(), MigrateError> {
-    if !config.columns.is_empty() {
-        return Err(MigrateError::Nothing);
+/// Brings the table up to date; it may be absent. Returns what was done.
+pub(super) async fn run(
+    config: &Config,
+    secrets: &SecretResolver,
+    guard: &AddressGuard,
+) -> Result<String, CheckError> {
+    if !config.has_default_columns() {
+        return Err(CheckError::bare(
+            "the table has columns of its own, which only its owner knows",
+        ));
     }
-    let options = connect_options(config, secrets).map_err(MigrateError::Build)?;
-    let run = async {
-        let mut connection = sqlx::PgConnection::connect_with(&options).await?;
-        let mut transaction = connection.begin().await?;
-        sqlx::query(LOCK).execute(&mut *transaction).await?;
-        let sql = sqlx::AssertSqlSafe(migration_sql(config));
-        sqlx::raw_sql(sql).execute(&mut *transaction).await?;
-        transaction.commit().await?;
-        connection.close().await
+    let server = Server::new(config, secrets, guard)
+        .map_err(|error| CheckError::new("the settings cannot be used", error))?;
+    let work = async {
+        let mut connection = server
+            .connect()
+            .await
+            .map_err(|error| CheckError::new("the server cannot be reached", error))?;
+        let migrator = migrator(&config.table);
+        migrator
+            .run_direct(None, &mut connection, false)
+            .await
+            .map_err(|error| CheckError::new("the table cannot be brought up to date", error))
     };
-    match tokio::time::timeout(config.timeout, run).await {
-        Ok(done) => done.map_err(|error| MigrateError::Refused(error.into())),
-        Err(elapsed) => Err(MigrateError::Refused(elapsed.into())),
+    match tokio::time::timeout(WITHIN, work).await {
+        Ok(done) => done.map(|()| format!("the table {} is up to date", quoted(&config.table))),
+        Err(_) => Err(CheckError::bare("the server did not finish in time")),
+    }
+}
+
+fn migrator(table: &str) -> Migrator {
+    let quoted = quoted(table);
+    let migrations = MIGRATIONS.iter().zip(1..).map(|((name, text), version)| {
+        Migration::new(
+            version,
+            Cow::Borrowed(name),
+            MigrationType::Simple,
+            AssertSqlSafe(fill(text, &quoted)).into_sql_str(),
+            false,
+        )
+    });
+    let mut migrator = Migrator::with_migrations(migrations.collect());
+    migrator.dangerous_set_table_name(records(table));
+    migrator
+}
+
+fn fill(text: &str, quoted: &str) -> String {
+    text.replace("{table}", quoted)
+}
+
+/// The settings were validated, so the name can be read.
+fn quoted(table: &str) -> String {
+    TableName::parse(table).map(|table| table.quoted()).unwrap_or_default()
+}
+
+fn records(table: &str) -> String {
+    let table = TableName::parse(table).map(|table| table.with_suffix("_migrations"));
+    table.map(|table| table.quoted()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::columns::DEFAULT_COLUMNS;
+    use super::*;
+
+    #[test]
+    fn the_migrations_make_the_columns_that_are_filled() {
+        let sql = sql("audit.events");
+        assert!(sql.contains(r#"CREATE TABLE "audit"."events" ("#), "{sql}");
+        assert!(!sql.contains('{'), "{sql}");
+        for (column, _) in DEFAULT_COLUMNS {
+            assert!(sql.contains(&format!("\n    {column} ")), "{column}");
+        }
+        assert_eq!(records("audit.events"), r#""audit"."events_migrations""#);
     }
 }

@@ -1,13 +1,14 @@
-//! Rows of PostgreSQL: each event once, however often it is delivered.
+//! Rows of a PostgreSQL table, one for each event, however often it is delivered.
 
-mod batch;
+mod columns;
 mod config;
-mod connect;
+mod connections;
 mod errors;
 mod migrations;
-mod rows;
+mod payload;
+mod server;
 mod sink;
-mod statement;
+mod table;
 
-pub use config::{Config, Tls, TlsMode};
+pub use config::{Config, TlsMode};
 pub use sink::PostgresSink;

@@ -1,82 +1,141 @@
-//! Inserts each batch with one statement: it takes effect as a whole or not at all.
+//! Inserts events into a table, all of a batch in one statement.
+//!
+//! One statement commits as a whole or not at all, and a row that is there already counts as inserted: however often a
+//! batch is repeated after a lost connection, there is neither a gap nor a second row. If the server objects to the
+//! values, the batch is halved until the event that is to blame stands alone; the others are inserted.
 
-use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use event_bus_core::delivery::DeliveryError;
 use event_bus_core::event::Event;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, PgPool, Postgres};
-use tokio::time::{Instant, timeout_at};
+use sqlx::PgConnection;
 
 use super::Config;
-use super::batch::{Rows, arguments};
-use super::connect::connect_options;
-use super::errors::{Fault, fault, verdict};
-use super::rows::Column;
-use super::statement::{self, quoted_table};
+use super::columns::{self, Column, DEFAULT_COLUMNS, DEFAULT_CONFLICT, Row};
+use super::connections::Connections;
+use super::errors::Answer;
+use super::server::Server;
+use super::table::{Table, TableName};
 use crate::sinks::{BuildError, CheckError, Delivery, Sink, SinkContext};
 
-/// How long a connection may take, whatever the whole batch may.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// Most bytes of one statement, unless a single event has more. A message to PostgreSQL ends at 1 GiB.
+const MAX_STATEMENT: usize = 64 * 1024 * 1024;
 
-/// A table of PostgreSQL. An event that is there already is a success.
+/// A table of PostgreSQL. Its only success is a statement that the server has confirmed.
 #[derive(Debug)]
 pub struct PostgresSink {
-    options: PgConnectOptions,
-    connections: u32,
-    pool: OnceLock<PgPool>,
-    insert: String,
-    table: String,
-    /// Empty for the shipped table.
-    columns: BTreeMap<String, Column>,
+    connections: Connections,
+    table: Table,
+    /// What inserts, once the types of the columns are known.
+    statement: Mutex<Option<Arc<str>>>,
     timeout: Duration,
 }
 
 impl PostgresSink {
-    /// Resolves the URL; opens no connection.
+    /// Reads the settings and resolves the secrets; opens no connection.
     pub fn build(config: &Config, context: &SinkContext<'_>) -> Result<Self, BuildError> {
-        let mut columns = BTreeMap::new();
-        for (name, value) in &config.columns {
-            let column = Column::parse(value);
-            let column = column.map_err(|error| BuildError::Setting("a column", error.into()))?;
-            columns.insert(name.clone(), column);
-        }
+        let server = Server::new(config, context.secrets, context.guard)?;
+        // The server gives up first, so that its answer comes in time.
+        let server = server.with_statement_timeout(config.timeout.mul_f32(0.9));
         Ok(Self {
-            options: connect_options(config, context.secrets)?,
-            connections: config.pool.get(),
-            pool: OnceLock::new(),
-            insert: statement::insert(config),
-            table: quoted_table(&config.table),
-            columns,
+            connections: Connections::new(server, config.pool.get()),
+            table: table(config)?,
+            statement: Mutex::new(None),
             timeout: config.timeout,
         })
     }
 
-    fn pool(&self) -> &PgPool {
-        self.pool.get_or_init(|| {
-            PgPoolOptions::new()
-                .max_connections(self.connections)
-                .acquire_timeout(CONNECT_WITHIN.min(self.timeout))
-                // A broken connection shows itself by the statement; asking first would double the round trips.
-                .test_before_acquire(false)
-                .connect_lazy_with(self.options.clone())
-        })
+    /// Answers for each row; those that it does not come to keep the answer that stands there.
+    async fn insert(&self, rows: &[&Row], answers: &mut [Result<(), Answer>]) {
+        let mut lease = match self.connections.acquire().await {
+            Ok(lease) => lease,
+            Err(answer) => return answers.fill(Err(answer)),
+        };
+        let statement = match self.statement(&mut lease.connection).await {
+            Ok(statement) => statement,
+            Err(answer) => {
+                self.doubt(&answer);
+                return answers.fill(Err(answer));
+            }
+        };
+        let mut is_sound = true;
+        let mut open = parts(rows);
+        while let Some(range) = open.pop() {
+            let part = &rows[range.clone()];
+            let answer = self.table.fill(&mut lease.connection, &statement, part).await;
+            if let Err(answer) = &answer {
+                if answer.may_concern_one_event() && range.len() > 1 {
+                    let middle = range.start + range.len() / 2;
+                    open.extend([middle..range.end, range.start..middle]);
+                    continue;
+                }
+                is_sound &= !self.doubt(answer);
+                if answer.ends_connections() {
+                    for range in open.drain(..) {
+                        answers[range].fill(Err(answer.clone()));
+                    }
+                }
+            }
+            answers[range].fill(answer);
+        }
+        if is_sound {
+            lease.give_back();
+        }
     }
 
-    /// Runs the statement. Whatever is unknown about it afterwards is an error of the connection.
-    async fn insert(&self, rows: &Rows, deadline: Instant) -> Result<(), sqlx::Error> {
-        let mut connection = timeout_at(deadline, self.pool().acquire()).await.map_err(late)??;
-        let query = sqlx::query_with(AssertSqlSafe(self.insert.as_str()), arguments(rows)?);
-        match timeout_at(deadline, query.execute(&mut *connection)).await {
-            Ok(done) => done.map(|_| ()),
-            Err(elapsed) => {
-                // It may still be answered, and nobody else must read that.
-                drop(connection.detach());
-                Err(late(elapsed))
+    async fn statement(&self, connection: &mut PgConnection) -> Result<Arc<str>, Answer> {
+        let known = self.known_statement().clone();
+        if let Some(statement) = known {
+            return Ok(statement);
+        }
+        let statement = self.table.statement(connection).await?;
+        *self.known_statement() = Some(Arc::clone(&statement));
+        Ok(statement)
+    }
+
+    /// Forgets what the answer makes doubtful: connections that may be broken as well, or what is known of the table.
+    fn doubt(&self, answer: &Answer) -> bool {
+        if answer.doubts_table() {
+            *self.known_statement() = None;
+        }
+        let is_doubtful = answer.doubts_table() || answer.ends_connections();
+        if is_doubtful {
+            self.connections.forget_idle();
+        }
+        is_doubtful
+    }
+
+    fn known_statement(&self) -> MutexGuard<'_, Option<Arc<str>>> {
+        self.statement.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn look(&self) -> Result<String, CheckError> {
+        let unreachable = |answer| CheckError::new("the server cannot be reached", answer);
+        let mut lease = self.connections.acquire().await.map_err(unreachable)?;
+        let (version, encoding, read_only): (String, String, String) = sqlx::query_as(
+            "SELECT current_setting('server_version'), current_setting('server_encoding'), \
+             current_setting('transaction_read_only')",
+        )
+        .fetch_one(&mut lease.connection)
+        .await
+        .map_err(|error| unreachable(error.into()))?;
+        if read_only != "off" {
+            return Err(CheckError::bare("the server takes no writes; it may be a standby"));
+        }
+        if encoding != "UTF8" {
+            return Err(CheckError::bare(format!(
+                "the database has the encoding {encoding}, which cannot hold every event; UTF8 can"
+            )));
+        }
+        let table = self.table.name.quoted();
+        match self.table.explain(&mut lease.connection).await {
+            Ok(()) => {
+                lease.give_back();
+                Ok(format!("PostgreSQL {version}, table {table}"))
             }
+            Err(answer) => Err(CheckError::new(format!("{table} cannot be written to"), answer)),
         }
     }
 }
@@ -84,81 +143,85 @@ impl PostgresSink {
 #[async_trait]
 impl Sink for PostgresSink {
     async fn deliver(&self, batch: &[Event]) -> Vec<Delivery> {
-        let deadline = Instant::now() + self.timeout;
-        let mut results: Vec<Option<Delivery>> = batch.iter().map(|_| None).collect();
-        let mut waiting = vec![Rows::of(batch, &self.columns, &mut results)];
-        while let Some(rows) = waiting.pop() {
-            if rows.len() == 0 {
-                continue;
-            }
-            let Err(error) = self.insert(&rows, deadline).await else {
-                rows.settle(&mut results, || Ok(()));
-                continue;
-            };
-            let fault = fault(&error);
-            if fault == Fault::Row && rows.len() > 1 {
-                // One of them is to blame; the others must not suffer for it.
-                let (first, second) = rows.halves();
-                waiting.extend([second, first]);
-                continue;
-            }
-            let (text, mut error) = (error.to_string(), Some(error));
-            rows.settle(&mut results, || {
-                let error = error.take().unwrap_or_else(|| sqlx::Error::Protocol(text.clone()));
-                Err(verdict(fault, error))
-            });
-            if fault != Fault::Row {
-                // The rest would fare the same.
-                for rows in waiting.drain(..) {
-                    rows.settle(&mut results, || {
-                        Err(verdict(fault, sqlx::Error::Protocol(text.clone())))
-                    });
-                }
+        let encoded: Vec<_> =
+            batch.iter().map(|event| columns::row(&self.table.columns, event)).collect();
+        let rows: Vec<&Row> = encoded.iter().flatten().collect();
+        let mut answers = vec![Err(Answer::timeout()); rows.len()];
+        if !rows.is_empty() {
+            let work = self.insert(&rows, &mut answers);
+            if tokio::time::timeout(self.timeout, work).await.is_err() {
+                self.connections.forget_idle();
             }
         }
-        let unsaid = || DeliveryError::from_status(500, None);
-        results.into_iter().map(|result| result.unwrap_or_else(unsaid)).collect()
+        let mut answers = answers.into_iter();
+        let each = encoded.into_iter().map(|row| {
+            row?;
+            let answer = answers.next().unwrap_or_else(|| Err(Answer::timeout()));
+            answer.map_err(|answer| answer.error())
+        });
+        each.collect()
     }
 
     async fn check(&self) -> Result<String, CheckError> {
-        let deadline = Instant::now() + self.timeout;
-        let refused = |error: sqlx::Error| {
-            CheckError::new("the database does not take rows", verdict(fault(&error), error))
-        };
-        let look = async {
-            let mut connection = self.pool().acquire().await?;
-            // Planned, not run: every name, type and constraint is looked up, and nothing is written.
-            let explain = AssertSqlSafe(format!("EXPLAIN {}", self.insert));
-            let empty = Rows::of(&[], &self.columns, &mut []);
-            sqlx::query_with(explain, arguments(&empty)?).execute(&mut *connection).await?;
-            let allowed =
-                "SELECT has_table_privilege($1::regclass, 'INSERT'), NOT pg_is_in_recovery()";
-            sqlx::query_as::<Postgres, (bool, bool)>(allowed)
-                .bind(&self.table)
-                .fetch_one(&mut *connection)
-                .await
-        };
-        let (may_insert, is_primary) = timeout_at(deadline, look)
-            .await
-            .map_err(late)
-            .and_then(|found| found)
-            .map_err(refused)?;
-        if !may_insert {
-            return Err(CheckError::bare(format!("the user may not INSERT into {}", self.table)));
+        match tokio::time::timeout(self.timeout, self.look()).await {
+            Ok(seen) => seen,
+            Err(_) => Err(CheckError::bare("the server did not answer in time")),
         }
-        if !is_primary {
-            return Err(CheckError::bare("the server is a standby and takes no writes"));
-        }
-        Ok(format!("table {} takes rows", self.table))
     }
 
     async fn close(&self) {
-        if let Some(pool) = self.pool.get() {
-            pool.close().await;
-        }
+        self.connections.close().await;
     }
 }
 
-fn late(elapsed: tokio::time::error::Elapsed) -> sqlx::Error {
-    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, elapsed))
+/// The table that the settings describe.
+fn table(config: &Config) -> Result<Table, BuildError> {
+    let unusable = |key| move |problem: String| BuildError::Setting(key, problem.into());
+    let columns: Result<Vec<_>, _> = if config.has_default_columns() {
+        DEFAULT_COLUMNS.into_iter().map(|(name, source)| Column::parse(name, source)).collect()
+    } else {
+        config.columns.iter().map(|(name, source)| Column::parse(name, source)).collect()
+    };
+    let conflict = if config.has_default_columns() {
+        DEFAULT_CONFLICT.map(str::to_owned).to_vec()
+    } else {
+        config.conflict.clone().unwrap_or_default()
+    };
+    Ok(Table {
+        name: TableName::parse(&config.table).map_err(unusable("table"))?,
+        columns: columns.map_err(unusable("columns"))?,
+        conflict,
+    })
+}
+
+/// The rows in parts that fit into a statement, the first one last.
+fn parts(rows: &[&Row]) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (place, row) in rows.iter().enumerate() {
+        let size: usize = row.iter().flatten().map(String::len).sum();
+        if place > start && bytes + size > MAX_STATEMENT {
+            parts.push(start..place);
+            (start, bytes) = (place, 0);
+        }
+        bytes += size;
+    }
+    parts.push(start..rows.len());
+    parts.reverse();
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_holds_what_fits_and_at_least_one_row() {
+        let row = |size: usize| vec![Some("x".repeat(size)), None];
+        let half = MAX_STATEMENT / 2;
+        let rows = [row(half), row(half), row(1), row(MAX_STATEMENT + 1), row(2)];
+        let rows: Vec<&Row> = rows.iter().collect();
+        assert_eq!(parts(&rows), [4..5, 3..4, 2..3, 0..2]);
+        assert_eq!(parts(&rows[3..]), [1..2, 0..1]);
+    }
 }

@@ -1,0 +1,340 @@
+//! What of an event goes into a column: an attribute, a field of the data, a piece of the payload, or a template.
+//!
+//! Every value is text, which PostgreSQL casts to the type of the column, or null.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
+
+use bytes::Bytes;
+use event_bus_core::delivery::DeliveryError;
+use event_bus_core::event::{Data, Event, Value, parse_time};
+use serde_json::value::RawValue;
+use time::UtcOffset;
+use time::macros::format_description;
+
+use super::payload::Payload;
+use super::table;
+use crate::template::{Escape, Template, View};
+
+/// The table that this program makes.
+pub(super) const DEFAULT_COLUMNS: [(&str, &str); 13] = [
+    ("ce_source", "source"),
+    ("ce_id", "id"),
+    ("ce_type", "type"),
+    ("ce_subject", "subject"),
+    ("ce_time", "time_utc"),
+    ("ce_time_text", "time"),
+    ("datacontenttype", "datacontenttype"),
+    ("dataschema", "dataschema"),
+    ("extensions", "extensions"),
+    ("data_form", "data_form"),
+    ("data", "data"),
+    ("data_text", "data_text"),
+    ("data_bytes", "data_bytes"),
+];
+
+/// The unique columns of that table.
+pub(super) const DEFAULT_CONFLICT: [&str; 2] = ["ce_source", "ce_id"];
+
+/// A column and what it takes.
+#[derive(Debug)]
+pub(super) struct Column {
+    pub(super) name: String,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Id,
+    Source,
+    Type,
+    Subject,
+    Time,
+    /// The instant as PostgreSQL reads it; null before the year 1, which it does not know in this form.
+    TimeUtc,
+    DataContentType,
+    DataSchema,
+    /// All extension attributes, as a JSON object.
+    Extensions,
+    Extension(String),
+    Data,
+    DataForm,
+    DataText,
+    DataBytes,
+    /// A field of JSON data; null if there is none.
+    Field(Vec<String>),
+    /// The structured form of the whole event.
+    Event,
+    Template(Box<Template>),
+}
+
+/// The values of one event, in the order of the columns.
+pub(super) type Row = Vec<Option<String>>;
+
+/// A value that no text of PostgreSQL can hold.
+#[derive(Debug)]
+struct HoldsNul {
+    column: String,
+}
+
+impl Column {
+    /// Reads `<column> = "<source>"` of the settings.
+    pub(super) fn parse(name: &str, source: &str) -> Result<Self, String> {
+        table::check_identifier(name)?;
+        Ok(Self { name: name.to_owned(), content: Content::parse(source)? })
+    }
+}
+
+/// The values of an event, or why it has none.
+pub(super) fn row(columns: &[Column], event: &Event) -> Result<Row, DeliveryError> {
+    let seen = Seen { event, payload: Payload::of(event), view: OnceCell::new() };
+    let mut row = Vec::with_capacity(columns.len());
+    for column in columns {
+        let value = seen.value(&column.content)?;
+        if value.as_ref().is_some_and(|value| value.contains('\0')) {
+            let error = HoldsNul { column: column.name.clone() };
+            return Err(DeliveryError::Unencodable(error.into()));
+        }
+        row.push(value);
+    }
+    Ok(row)
+}
+
+impl Content {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.contains('{') {
+            let template = Template::parse(text, Escape::None);
+            return template
+                .map(|template| Self::Template(template.into()))
+                .map_err(|error| error.to_string());
+        }
+        Ok(match text {
+            "id" => Self::Id,
+            "source" => Self::Source,
+            "type" => Self::Type,
+            "subject" => Self::Subject,
+            "time" => Self::Time,
+            "time_utc" => Self::TimeUtc,
+            "datacontenttype" => Self::DataContentType,
+            "dataschema" => Self::DataSchema,
+            "extensions" => Self::Extensions,
+            "data" => Self::Data,
+            "data_form" => Self::DataForm,
+            "data_text" => Self::DataText,
+            "data_bytes" => Self::DataBytes,
+            "event" => Self::Event,
+            other => return Self::parse_path(other),
+        })
+    }
+
+    fn parse_path(text: &str) -> Result<Self, String> {
+        let mut names = text.split('.').map(str::to_owned);
+        let root = names.next().unwrap_or_default();
+        let names: Vec<_> = names.collect();
+        match (root.as_str(), names.as_slice()) {
+            ("extensions", [name]) if !name.is_empty() => Ok(Self::Extension(name.clone())),
+            ("data", [_, ..]) if names.iter().all(|name| !name.is_empty()) => {
+                Ok(Self::Field(names))
+            }
+            _ => Err(format!(
+                "`{text}` is nothing that an event has; write an attribute such as `id` or `extensions.partitionkey`, \
+                 a field such as `data.user.name`, or a template with braces"
+            )),
+        }
+    }
+}
+
+/// An event, and what was made of it for its columns.
+struct Seen<'a> {
+    event: &'a Event,
+    payload: Payload<'a>,
+    view: OnceCell<View>,
+}
+
+impl Seen<'_> {
+    fn value(&self, content: &Content) -> Result<Option<String>, DeliveryError> {
+        let event = self.event;
+        let text: Option<&str> = match content {
+            Content::Id => Some(event.id()),
+            Content::Source => Some(event.ce_source()),
+            Content::Type => Some(event.kind()),
+            Content::Subject => event.subject(),
+            Content::Time => event.time(),
+            Content::DataContentType => event.datacontenttype(),
+            Content::DataSchema => event.dataschema(),
+            Content::Data => self.payload.json(),
+            Content::DataForm => self.payload.form(),
+            Content::DataText => self.payload.text(),
+            Content::TimeUtc => return Ok(event.time().and_then(time_utc)),
+            Content::Extensions => return Ok(Some(extensions(event))),
+            Content::Extension(name) => {
+                return Ok(event.extension(name).map(|value| value.to_text().into_owned()));
+            }
+            Content::DataBytes => return Ok(self.payload.bytes()),
+            Content::Field(names) => return Ok(field(event, names)),
+            Content::Event => return Ok(Some(structured(&event.to_structured()))),
+            Content::Template(template) => {
+                let view = self.view.get_or_init(|| View::of(event));
+                return Ok(Some(template.fill(view)?));
+            }
+        };
+        Ok(text.map(str::to_owned))
+    }
+}
+
+/// An instant as PostgreSQL reads it, in UTC, cut off to its microseconds.
+fn time_utc(text: &str) -> Option<String> {
+    let time = parse_time(text)?.to_offset(UtcOffset::UTC);
+    let format = format_description!(
+        "[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:6]+00"
+    );
+    (time.year() > 0).then(|| time.format(format).ok()).flatten()
+}
+
+fn extensions(event: &Event) -> String {
+    let members = event.extensions().map(|(name, value)| {
+        let value = match value {
+            Value::Boolean(value) => (*value).into(),
+            Value::Integer(value) => (*value).into(),
+            Value::String(text) => text.as_str().into(),
+        };
+        (name.to_owned(), value)
+    });
+    serde_json::Value::Object(members.collect()).to_string()
+}
+
+/// A string as its text, anything else as the JSON that the sender wrote: a number keeps all its digits.
+fn field(event: &Event, names: &[String]) -> Option<String> {
+    let Some(Data::Json(bytes)) = event.data() else { return None };
+    let mut value: &RawValue = serde_json::from_slice(bytes).ok()?;
+    for name in names {
+        value = match value.get().as_bytes().first()? {
+            b'{' => {
+                let members: HashMap<String, &RawValue> = serde_json::from_str(value.get()).ok()?;
+                members.get(name).copied()?
+            }
+            b'[' => {
+                let items: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
+                items.get(name.parse::<usize>().ok()?).copied()?
+            }
+            _ => return None,
+        };
+    }
+    match value.get() {
+        "null" => None,
+        text if text.starts_with('"') => serde_json::from_str(text).ok(),
+        text => Some(text.to_owned()),
+    }
+}
+
+/// JSON is UTF-8.
+fn structured(bytes: &Bytes) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+impl fmt::Display for HoldsNul {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the value for column `{}` holds the character NUL", self.column)
+    }
+}
+
+impl Error for HoldsNul {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(data: &'static str) -> Event {
+        Event::builder("1", "/source", "com.example.type")
+            .time_text("2026-11-21T10:00:00.1234567+02:00")
+            .extension("n", Value::Integer(7))
+            .extension("partitionkey", "k")
+            .datacontenttype("application/json")
+            .data(Data::Json(Bytes::from_static(data.as_bytes())))
+            .build()
+            .unwrap()
+    }
+
+    fn value(source: &str, event: &Event) -> Result<Option<String>, DeliveryError> {
+        let columns = [Column::parse("c", source).unwrap()];
+        row(&columns, event).map(|mut row| row.remove(0))
+    }
+
+    #[test]
+    fn a_column_takes_what_its_source_names() {
+        let event = event(
+            r#"{"user":{"name":"Zoë","id":12345678901234567890123},"list":[{"x":true}],"none":null}"#,
+        );
+        for (source, expected) in [
+            ("id", Some("1")),
+            ("source", Some("/source")),
+            ("type", Some("com.example.type")),
+            ("subject", None),
+            ("time", Some("2026-11-21T10:00:00.1234567+02:00")),
+            ("time_utc", Some("2026-11-21 08:00:00.123456+00")),
+            ("datacontenttype", Some("application/json")),
+            ("dataschema", None),
+            ("extensions", Some(r#"{"n":7,"partitionkey":"k"}"#)),
+            ("extensions.n", Some("7")),
+            ("extensions.gone", None),
+            ("data_form", Some("json")),
+            ("data_text", None),
+            ("data_bytes", None),
+            ("data.user.name", Some("Zoë")),
+            ("data.user.id", Some("12345678901234567890123")),
+            ("data.list.0", Some(r#"{"x":true}"#)),
+            ("data.list.0.x", Some("true")),
+            ("data.list.1", None),
+            ("data.list.x", None),
+            ("data.none", None),
+            ("data.gone.deeper", None),
+            ("{type}: {data.user.name}", Some("com.example.type: Zoë")),
+        ] {
+            assert_eq!(value(source, &event).unwrap().as_deref(), expected, "{source}");
+        }
+        let whole = value("event", &event).unwrap().unwrap();
+        assert_eq!(Event::from_structured(whole.into()).unwrap(), event);
+    }
+
+    #[test]
+    fn what_an_event_has_not_is_refused_with_an_example() {
+        for source in ["", "Id", "data.", "data..x", "extensions.", "extensions.a.b", "user.name"] {
+            let problem = Column::parse("c", source).unwrap_err();
+            assert!(problem.contains("data.user.name"), "{problem}");
+        }
+        assert!(Column::parse("c", "{data.x").is_err());
+        assert!(Column::parse("", "id").is_err());
+    }
+
+    #[test]
+    fn a_text_with_nul_and_an_unfilled_template_are_unencodable() {
+        let event = event(r#"{"a":"x\u0000y"}"#);
+        for (source, words) in [
+            ("data.a", "column `c` holds the character NUL"),
+            ("{data.a}", "column `c` holds the character NUL"),
+            ("{data.gone}", "`{data.gone}` cannot be filled"),
+        ] {
+            match value(source, &event) {
+                Err(DeliveryError::Unencodable(cause)) => {
+                    assert!(cause.to_string().contains(words), "{cause}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_time_that_postgres_cannot_read_is_null() {
+        for (text, expected) in [
+            ("0000-06-01T00:00:00Z", None),
+            ("0001-01-01T00:00:00+01:00", None),
+            ("9999-12-31T23:59:59.999999999Z", Some("9999-12-31 23:59:59.999999+00")),
+            ("2016-12-31T23:59:60Z", Some("2016-12-31 23:59:59.999999+00")),
+            ("2026-11-21t10:00:00z", Some("2026-11-21 10:00:00.000000+00")),
+        ] {
+            assert_eq!(time_utc(text).as_deref(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The Postgres sink against a real server, read again with `psql`.
+#![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
+
+mod broken;
+#[path = "../relay/harness.rs"]
+mod harness;
+#[path = "../relay/journey.rs"]
+mod journey;
+mod migrations;
+mod own_table;
+mod payloads;
+mod setup;
+mod suite;
+mod tls;
+#[expect(dead_code, reason = "the tests of the relay use the rest")]
+#[path = "../relay/world.rs"]
+mod world;

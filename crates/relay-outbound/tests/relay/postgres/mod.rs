@@ -1,5 +1,0 @@
-//! The Postgres sink against a real PostgreSQL.
-
-mod cases;
-mod suite;
-mod tls;
