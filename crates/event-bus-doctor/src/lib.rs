@@ -18,7 +18,7 @@ mod report;
 mod run;
 mod text;
 
-pub use checks::{Admin, bus_checks};
+pub use checks::{Admin, bus_checks, secrets};
 pub use config::DoctorConfig;
 pub use explain::{codes, explain};
 pub use report::{Artifact, Entry, Report, Summary};

@@ -32,7 +32,7 @@ pub mod sinks;
 mod store;
 pub mod template;
 
-pub use checks::checks;
+pub use checks::{checks, secrets};
 pub use config::{BatchConfig, Config, RetryConfig, RouteConfig, Start};
 pub use relay::{BuildError, Environment, Relay, RunError, STREAMS, doctor_route};
 pub use store::StreamNames;

@@ -6,7 +6,6 @@
 //! without them.
 
 pub mod admin;
-#[cfg(feature = "aws")]
 pub mod aws;
 pub mod bus;
 pub mod check;
@@ -20,6 +19,7 @@ pub mod shutdown;
 pub mod tasks;
 pub mod telemetry;
 
+pub use aws::AwsConfig;
 pub use bus::{Bus, BusConfig};
 pub use check::{Check, CheckContext, Finding, Severity, Status};
 pub use clock::{Clock, ManualClock};

@@ -34,7 +34,7 @@ mod source;
 mod trace;
 
 pub use build::BuildError;
-pub use checks::checks;
+pub use checks::{checks, secrets};
 pub use config::{Config, Provider, SourceConfig};
 pub use error::ReceiveError;
 pub use inbound::{Inbound, Parts, Target};

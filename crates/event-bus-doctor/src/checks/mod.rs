@@ -47,7 +47,8 @@ pub fn bus_checks(
     ]
 }
 
-fn secrets(bus: &BusConfig, doctor: &DoctorConfig) -> Vec<(String, SecretRef)> {
+/// Every secret of the two sections, with its path in the configuration.
+pub fn secrets(bus: &BusConfig, doctor: &DoctorConfig) -> Vec<(String, SecretRef)> {
     let named = [
         ("bus.credentials", &bus.credentials),
         ("bus.nkey", &bus.nkey),

@@ -9,7 +9,7 @@ use event_bus_runtime::{Bus, SecretResolver};
 use tokio::time::Instant;
 
 use crate::cli::Context;
-use crate::config::RootConfig;
+use crate::config::{RootConfig, secrets};
 use crate::failure::{Failure, Outcome};
 
 /// How long the broker may take to be there.
@@ -21,8 +21,9 @@ const LOG_FILTER: &str = "error,relay_outbound=warn,event_bus_runtime::bus::conn
 /// Connects, or says why that is not possible.
 pub(crate) async fn connect(context: &Context, config: &RootConfig) -> Result<Bus, Failure> {
     start_log()?;
-    let secrets = SecretResolver::new(context.source.env().clone(), &config.secrets);
-    let bus = Bus::connect(&config.bus, &secrets, "event-bus").await.map_err(failure)?;
+    let resolver = SecretResolver::new(context.source.env().clone(), &config.secrets);
+    secrets::fetch(&resolver, &config.secrets_of(&["bus"])).await?;
+    let bus = Bus::connect(&config.bus, &resolver, "event-bus").await.map_err(failure)?;
     if bus.wait_connected(Instant::now() + CONNECT_WITHIN).await {
         return Ok(bus);
     }
@@ -40,6 +41,9 @@ pub(crate) fn start_log() -> Outcome {
 /// What the configuration is to blame for is misuse; a refusal by the server is not.
 pub(crate) fn failure(error: BusError) -> Failure {
     match error {
+        BusError::Secret { ref source, .. } if source.in_vault().is_some() => {
+            Failure::failed(Chain(&error))
+        }
         BusError::Secret { .. } | BusError::Malformed { .. } | BusError::TlsFile { .. } => {
             Failure::misuse(error)
         }

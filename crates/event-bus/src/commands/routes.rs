@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::bus;
 use crate::cli::Context;
-use crate::config::RootConfig;
+use crate::config::{RootConfig, secrets};
 use crate::failure::{Failure, Outcome};
 use crate::output::{confirm, note};
 
@@ -136,9 +136,10 @@ async fn migrate(context: &Context, config: &RootConfig, name: &str, print: bool
         let shown = serde_json::json!({ "migration": text });
         return context.output.either(&shown, || text.clone());
     }
-    let secrets = SecretResolver::new(context.source.env().clone(), &config.secrets);
+    let resolver = SecretResolver::new(context.source.env().clone(), &config.secrets);
+    secrets::fetch(&resolver, &settings.secrets()).await?;
     let guard = AddressGuard::new(outbound.deny_private, outbound.allow_cidrs.clone());
-    let done = settings.migrate(&secrets, &guard).await?;
+    let done = settings.migrate(&resolver, &guard).await?;
     context.output.either(&serde_json::json!({ "migrated": name }), || done.clone())
 }
 

@@ -2,6 +2,7 @@
 
 mod problems;
 pub(crate) mod restart;
+pub(crate) mod secrets;
 #[cfg(test)]
 mod tests;
 
@@ -129,6 +130,7 @@ impl RootConfig {
         let mut problems = self.bus.validate();
         problems.extend(self.inbound.iter().flat_map(|inbound| inbound.validate(&subjects)));
         problems.extend(self.outbound.iter().flat_map(|outbound| outbound.validate(&subjects)));
+        problems.extend(self.secrets.validate());
         problems.extend(self.telemetry.validate());
         problems
     }

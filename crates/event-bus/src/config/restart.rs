@@ -8,10 +8,13 @@ use super::RootConfig;
 impl RootConfig {
     /// Keys outside the sections of the services whose new value takes effect only after a restart.
     pub(crate) fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
-        let SecretsConfig { allow_env } = &self.secrets;
+        let SecretsConfig { allow_env, refresh, azure, aws } = &self.secrets;
         let TelemetryConfig { log_format, log_filter } = &self.telemetry;
         let others = [
             ("secrets.allow_env", *allow_env != new.secrets.allow_env),
+            ("secrets.refresh", *refresh != new.secrets.refresh),
+            ("secrets.azure", *azure != new.secrets.azure),
+            ("secrets.aws", *aws != new.secrets.aws),
             ("telemetry.log_format", *log_format != new.telemetry.log_format),
             ("telemetry.log_filter", *log_filter != new.telemetry.log_filter),
             ("doctor.secret", self.doctor_secret() != new.doctor_secret()),

@@ -22,7 +22,7 @@ use event_bus_runtime::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{ConfigSource, RootConfig};
+use crate::config::{self, ConfigSource, RootConfig};
 use crate::failure::{Failure, Outcome};
 pub(crate) use inbound::InboundService;
 pub(crate) use listener::bind;
@@ -58,6 +58,8 @@ pub(crate) struct Bound {
 pub(crate) struct Services {
     /// What they were started with: what a reload cannot change is compared with it.
     started: Arc<RootConfig>,
+    /// What they resolve their secrets with.
+    secrets: SecretResolver,
     /// The doctor's secret at the start.
     doctor: Option<Secret>,
     pub(crate) inbound: Option<InboundService>,
@@ -110,10 +112,17 @@ impl Bound {
         tasks: &mut TaskGroup,
     ) -> Result<Services, Failure> {
         let secrets = SecretResolver::new(source.env().clone(), &self.config.secrets);
+        let wanted =
+            self.config.secrets_of(&sections(self.inbound.is_some(), self.outbound.is_some()));
+        let fetching = config::secrets::fetch(&secrets, &wanted);
+        let fetched = tasks.shutdown().run_until_cancelled(fetching).await;
+        fetched.ok_or(Failure::Quiet)??;
         let doctor = doctor_secret(&self.config, &secrets)?;
         let config = &self.config;
         let clock = Clock::system();
-        let mut start = Start { config, secrets, doctor: doctor.clone(), clock, tasks };
+        tasks.spawn("secrets", secrets.clone().keep_fresh(tasks.shutdown().clone()));
+        let mut start =
+            Start { config, secrets: secrets.clone(), doctor: doctor.clone(), clock, tasks };
         let inbound = match self.inbound {
             Some(bound) => Some(Box::pin(bound.start(&mut start)).await?),
             None => None,
@@ -122,11 +131,16 @@ impl Bound {
             Some(bound) => Some(Box::pin(bound.start(&mut start)).await?),
             None => None,
         };
-        Ok(Services { started: Arc::new(self.config), doctor, inbound, outbound })
+        Ok(Services { started: Arc::new(self.config), secrets, doctor, inbound, outbound })
     }
 }
 
 impl Services {
+    /// The sections of the configuration that this process uses.
+    fn sections(&self) -> Vec<&'static str> {
+        sections(self.inbound.is_some(), self.outbound.is_some())
+    }
+
     /// Runs until the group's shutdown or a task's failure, then ends in order.
     pub(crate) async fn run(
         self,
@@ -193,6 +207,11 @@ impl Start<'_> {
             .spawn(task, event_bus_runtime::admin::serve(listener, readiness, metrics, shutdown));
         Ok(())
     }
+}
+
+fn sections(inbound: bool, outbound: bool) -> Vec<&'static str> {
+    let all = [("bus", true), ("doctor", true), ("inbound", inbound), ("outbound", outbound)];
+    all.into_iter().filter(|(_, used)| *used).map(|(section, _)| section).collect()
 }
 
 /// The secret of the doctor's built-in source and route.

@@ -3,15 +3,15 @@
 //! A file that is wrong changes nothing: what runs goes on, and the log says what is wrong. All services check the new
 //! configuration before the first of them takes it. What needs a restart stays as it was at the start, and is named.
 
+use event_bus_runtime::Secret;
 use event_bus_runtime::shutdown::ReloadSignal;
-use event_bus_runtime::{Secret, SecretResolver};
 use tokio_util::sync::CancellationToken;
 
 use super::{Services, doctor_secret};
-use crate::config::{ConfigSource, RootConfig, restart};
+use crate::config::{ConfigSource, RootConfig, restart, secrets};
 use crate::failure::Failure;
 
-/// Takes over a changed file at each signal, until shutdown.
+/// Takes over a changed file at each signal, and new values of secrets when a vault has them, until shutdown.
 pub(super) async fn follow(
     services: Services,
     source: ConfigSource,
@@ -19,9 +19,32 @@ pub(super) async fn follow(
     shutdown: CancellationToken,
 ) {
     let mut doctor = services.doctor.clone();
-    while shutdown.run_until_cancelled(signal.recv()).await.is_some() {
-        tracing::info!("reading the configuration again");
-        match services.reload(&source, &mut doctor) {
+    let mut config = RootConfig::clone(&services.started);
+    let mut rotations = services.secrets.changes();
+    loop {
+        let is_signal = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return,
+            () = signal.recv() => true,
+            Ok(()) = rotations.changed() => false,
+        };
+        let taken = if is_signal {
+            tracing::info!("reading the configuration again");
+            let reading = services.read_again(&source);
+            let Some(read) = shutdown.run_until_cancelled(reading).await else { return };
+            // Values that came with it are taken over with it.
+            rotations.mark_unchanged();
+            read.and_then(|new| {
+                let later = services.take(&new, &mut doctor)?;
+                config = new;
+                services.forget_others(&config);
+                Ok(later)
+            })
+        } else {
+            tracing::info!("taking over secrets with a new value");
+            services.take(&config, &mut doctor)
+        };
+        match taken {
             Ok(later) if later.is_empty() => tracing::info!("the new configuration is in use"),
             Ok(later) => tracing::warn!(
                 keys = later.join(", "),
@@ -35,30 +58,44 @@ pub(super) async fn follow(
 }
 
 impl Services {
+    /// Reads the file, and the secrets of vaults that it names.
+    async fn read_again(&self, source: &ConfigSource) -> Result<RootConfig, Failure> {
+        let config = source.read()?;
+        let wanted = config.secrets_of(&self.sections());
+        self.secrets.refresh(wanted.iter().map(|(_, reference)| reference)).await;
+        secrets::fetch(&self.secrets, &wanted).await?;
+        Ok(config)
+    }
+
+    /// Forgets secrets that are no longer named. Those of the bus stay what they were at the start.
+    fn forget_others(&self, config: &RootConfig) {
+        let mut wanted = config.secrets_of(&self.sections());
+        wanted.extend(self.started.secrets_of(&["bus", "doctor"]));
+        self.secrets.retain(wanted.iter().map(|(_, reference)| reference));
+    }
+
     /// Takes over what can be, and gives the keys of changes that need a restart. `doctor` is the secret in use.
-    fn reload(
+    fn take(
         &self,
-        source: &ConfigSource,
+        config: &RootConfig,
         doctor: &mut Option<Secret>,
     ) -> Result<Vec<&'static str>, Failure> {
-        let config = source.read()?;
-        let secrets = SecretResolver::new(source.env().clone(), &self.started.secrets);
-        let (inbound, outbound) = self.wanted(&config)?;
+        let (inbound, outbound) = self.wanted(config)?;
         if let (Some(service), Some(wanted)) = (&self.outbound, outbound) {
             service.relay.check(wanted).map_err(Failure::misuse)?;
         }
         if let (Some(service), Some(wanted)) = (&self.inbound, inbound) {
             // Another reference would reach this service and not the relay; new content of the same one is no change.
             if config.doctor_secret() == self.started.doctor_secret() {
-                *doctor = doctor_secret(&config, &secrets)?;
+                *doctor = doctor_secret(config, &self.secrets)?;
             }
-            let taken = service.inbound.reload(wanted, &secrets, doctor.as_ref());
+            let taken = service.inbound.reload(wanted, &self.secrets, doctor.as_ref());
             taken.map_err(Failure::misuse)?;
         }
         if let (Some(service), Some(wanted)) = (&self.outbound, outbound) {
             service.changes.send_replace(wanted.clone());
         }
-        let mut later = self.started.needs_restart(&config);
+        let mut later = self.started.needs_restart(config);
         if let (Some(started), Some(wanted)) = (&self.started.inbound, inbound) {
             later.extend(started.needs_restart(wanted));
         }

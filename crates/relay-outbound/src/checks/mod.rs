@@ -41,7 +41,8 @@ pub fn checks(config: &Config, names: StreamNames, doctor: bool) -> Vec<Box<dyn 
     ]
 }
 
-fn secrets(routes: &[RouteConfig]) -> Vec<(String, SecretRef)> {
+/// Every secret of the routes, with its path in the configuration.
+pub fn secrets(routes: &[RouteConfig]) -> Vec<(String, SecretRef)> {
     let of_route = |(index, route): (usize, &RouteConfig)| {
         let secrets = route.sink.secrets();
         let path =

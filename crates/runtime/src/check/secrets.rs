@@ -1,11 +1,16 @@
 //! The check of secrets that every service has: each can be read, and none comes from the
 //! environment, where other processes of the same user see it.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use event_bus_core::Chain;
 
 use super::{Check, CheckContext, Finding, Severity};
 use crate::secret::SecretRef;
+
+/// How long a vault that is away is tried.
+const FETCH_WITHIN: Duration = Duration::from_secs(5);
 
 /// Reads every secret that a section of the configuration names.
 #[derive(Debug)]
@@ -52,13 +57,21 @@ impl Check for SecretsCheck {
     }
 
     async fn run(&self, context: &CheckContext) -> Vec<Finding> {
+        // Whatever cannot be fetched has its own finding below.
+        let wanted = self.references.iter().map(|(_, reference)| reference);
+        context.secrets.fetch_within(wanted, FETCH_WITHIN).await.ok();
         let mut findings = Vec::new();
         let mut from_environment = Vec::new();
         for (path, reference) in &self.references {
             match (context.secrets.resolve(reference), reference) {
                 (Ok(_), SecretRef::Env(_)) => from_environment.push(path.as_str()),
-                (Ok(_), SecretRef::File(_)) => {}
-                (Err(error), SecretRef::Env(_) | SecretRef::File(_)) => {
+                (
+                    Ok(_),
+                    SecretRef::File(_)
+                    | SecretRef::AzureKeyVault(_)
+                    | SecretRef::AwsSecretsManager(_),
+                ) => {}
+                (Err(error), _) => {
                     let message = format!("{path} cannot be read: {}", Chain(&error));
                     findings.push(Finding::fail(self.unreadable, message).about(path));
                 }
@@ -78,7 +91,7 @@ impl Check for SecretsCheck {
                 Finding::pass("no secret is needed")
             } else {
                 let count = self.references.len();
-                Finding::pass(format!("every secret can be read from its file ({count})"))
+                Finding::pass(format!("every secret can be read from its file or vault ({count})"))
             });
         }
         findings

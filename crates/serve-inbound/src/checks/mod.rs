@@ -28,7 +28,8 @@ pub fn checks(config: &Config, doctor: Option<&SecretRef>) -> Vec<Box<dyn Check>
     ]
 }
 
-fn secrets(config: &Config) -> Vec<(String, SecretRef)> {
+/// Every secret of the section, with its path in the configuration.
+pub fn secrets(config: &Config) -> Vec<(String, SecretRef)> {
     let mut found = Vec::new();
     for (index, source) in config.sources.iter().enumerate() {
         for (number, secret) in source.secrets.iter().enumerate() {

@@ -77,7 +77,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Outcome {
         Some(path) => read_file(path)?,
         None => Bytes::from(sample.body(&id, now)),
     };
-    let secret = first_secret(source, &config, context)?;
+    let secret = first_secret(source, &config, context).await?;
     let path = format!("/hooks/{}", source.name);
     let inbound = config.inbound.as_ref();
     let public = inbound.and_then(|inbound| inbound.public_url.as_ref());
@@ -130,14 +130,15 @@ fn list(provider: &str, context: &Context) -> Outcome {
     context.output.either(&names, || names.join("\n"))
 }
 
-fn first_secret(
+async fn first_secret(
     source: &SourceConfig,
     config: &RootConfig,
     context: &Context,
 ) -> Result<Option<Secret>, Failure> {
     let resolver = SecretResolver::new(context.source.env().clone(), &config.secrets);
-    let resolved = source.secrets.first().map(|reference| resolver.resolve(reference)).transpose();
-    resolved.map_err(Failure::misuse)
+    let Some(reference) = source.secrets.first() else { return Ok(None) };
+    resolver.fetch([reference]).await?;
+    resolver.resolve(reference).map(Some).map_err(Failure::misuse)
 }
 
 fn target(

@@ -1,4 +1,4 @@
-//! How AWS is called: where, as whom, and through which HTTP client.
+//! The configuration of the SDK's clients: where AWS is called, as whom, and through which HTTP client.
 //!
 //! What the settings leave open is found as every program of AWS finds it: variables of the environment, the files of the
 //! AWS command line, a role of the machine, container or pod. This file and the crate behind it alone look there.
@@ -17,6 +17,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 pub use aws_config::SdkConfig;
 
+use super::AwsConfig;
 use crate::{Secret, SecretError};
 
 /// How long a connection may take to be made.
@@ -47,6 +48,19 @@ pub struct AccessKey {
     pub id: String,
     /// Its secret.
     pub secret: Secret,
+}
+
+/// How long a call for a secret may take.
+const SECRET_WITHIN: Duration = Duration::from_secs(10);
+
+/// How to call AWS by these settings.
+pub(crate) async fn sdk_config(config: &AwsConfig) -> Result<SdkConfig, SecretError> {
+    let AwsConfig { region, profile, role_arn, endpoint_url } = config.clone();
+    let access = Access { region, profile, role_arn, ..Access::default() };
+    let sdk = configure(&access, SECRET_WITHIN).await?;
+    let mut sdk = sdk.into_builder();
+    sdk.set_endpoint_url(endpoint_url);
+    Ok(sdk.build())
 }
 
 /// Finds out what is left open and returns how to call AWS: every call within `timeout`, and none repeated, since whoever
