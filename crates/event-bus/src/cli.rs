@@ -104,7 +104,7 @@ impl Cli {
             output: Output::new(json),
         };
         match self.command {
-            Command::Up(arguments) => up::run(arguments, context).await,
+            Command::Up(arguments) => Box::pin(up::run(arguments, context)).await,
             Command::ServeInbound => service::run(context.source, Mode::Inbound).await,
             Command::RelayOutbound => service::run(context.source, Mode::Outbound).await,
             Command::Doctor(arguments) => doctor::run(arguments, &context).await,
