@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_eventbridge::Client;
-use aws_sdk_eventbridge::error::DisplayErrorContext;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use event_bus_core::event::Event;
 use event_bus_runtime::aws::{self, Access, AccessKey};
@@ -111,8 +110,8 @@ impl EventBridgeSink {
         if answers.iter().any(Result::is_ok) {
             self.backoff.taken();
         }
-        let throttled = answers.iter().flat_map(|answer| answer.as_ref().err());
-        let Some(first) = throttled.clone().find(|answer| answer.is_throttled()) else { return };
+        let mut errors = answers.iter().filter_map(|answer| answer.as_ref().err());
+        let Some(first) = errors.find(|answer| answer.is_throttled()) else { return };
         let wait = self.backoff.throttled(first.retry_after());
         for answer in answers {
             match answer {
@@ -128,7 +127,6 @@ impl EventBridgeSink {
         match client.describe_event_bus().name(&self.bus).send().await {
             Ok(bus) => Ok(format!("bus {}", bus.arn().unwrap_or(&self.bus))),
             Err(error) => {
-                tracing::debug!(error = %DisplayErrorContext(&error), "the bus cannot be described");
                 let what = format!("the bus {} cannot be described", self.bus);
                 Err(CheckError::new(what, Answer::of_request(&error)))
             }
