@@ -10,5 +10,6 @@ mod reload;
 mod stopping;
 mod trigger;
 mod up;
+mod vaults;
 mod versions;
 mod world;

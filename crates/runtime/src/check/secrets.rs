@@ -63,15 +63,12 @@ impl Check for SecretsCheck {
         let mut findings = Vec::new();
         let mut from_environment = Vec::new();
         for (path, reference) in &self.references {
-            match (context.secrets.resolve(reference), reference) {
-                (Ok(_), SecretRef::Env(_)) => from_environment.push(path.as_str()),
-                (
-                    Ok(_),
-                    SecretRef::File(_)
-                    | SecretRef::AzureKeyVault(_)
-                    | SecretRef::AwsSecretsManager(_),
-                ) => {}
-                (Err(error), _) => {
+            match context.secrets.resolve(reference) {
+                Ok(_) if matches!(reference, SecretRef::Env(_)) => {
+                    from_environment.push(path.as_str());
+                }
+                Ok(_) => {}
+                Err(error) => {
                     let message = format!("{path} cannot be read: {}", Chain(&error));
                     findings.push(Finding::fail(self.unreadable, message).about(path));
                 }

@@ -1,0 +1,91 @@
+//! Secrets of AWS Secrets Manager, as the binary reads them, against moto.
+
+use std::fs;
+
+use testkit::process::Output;
+use testkit::{MotoServer, NatsServer, free_port};
+
+use crate::world::{LONG, event_bus};
+
+struct World {
+    moto: MotoServer,
+    nats: NatsServer,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    /// A configuration with one source, whose secret is the one of that name.
+    async fn start(secret: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let world =
+            Self { moto: MotoServer::start().await, nats: NatsServer::start().await, folder };
+        let text = format!(
+            "bus.url = '{}'\n[secrets]\nallow_env = false\n\
+             aws = {{ region = 'eu-west-1', endpoint_url = '{}' }}\n\
+             [inbound]\nlisten = '127.0.0.1:{}'\n[[inbound.sources]]\nname = 'gh'\n\
+             provider = 'github'\nsecrets = [{{ aws_secrets_manager = '{secret}' }}]\n",
+            world.nats.url(),
+            world.moto.url(),
+            free_port(),
+        );
+        fs::write(world.folder.path().join("bus.toml"), text).unwrap();
+        world
+    }
+
+    async fn put(&self, name: &str, value: &str) {
+        let body = serde_json::json!({ "Name": name, "SecretString": value });
+        // The emulator checks no signature, but finds the service by its scope.
+        let scope = "AWS4-HMAC-SHA256 Credential=key/20300101/eu-west-1/secretsmanager/aws4_request, \
+                     SignedHeaders=host, Signature=none";
+        event_bus_runtime::install_crypto_provider();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let sent = client.post(self.moto.url()).header("authorization", scope);
+        let sent = sent.header("x-amz-target", "secretsmanager.CreateSecret").json(&body);
+        let answer = sent.send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Output {
+        event_bus(arguments)
+            .arg("--config")
+            .arg(self.folder.path().join("bus.toml"))
+            .env("AWS_ACCESS_KEY_ID", "key")
+            .env("AWS_SECRET_ACCESS_KEY", "key")
+            .output(LONG)
+            .await
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_the_vault_does_not_have_is_a_failed_start_that_names_its_key() {
+    let world = World::start("gone").await;
+    let output = world.run(&["serve-inbound"]).await;
+    assert_eq!(output.code(), Some(1), "{}", output.stderr);
+    let expected = "inbound.sources[0].secrets[0]: AWS Secrets Manager secret gone cannot be read: \
+                    the vault refuses: ResourceNotFoundException";
+    assert!(output.stderr.contains(expected), "{}", output.stderr);
+    let output = world.run(&["check-config"]).await;
+    assert_eq!(output.code(), Some(0), "{}", output.stderr);
+}
+
+#[tokio::test]
+async fn the_doctor_reads_secrets_of_a_vault_and_says_which_it_cannot_read() {
+    let world = World::start("prod/github#key").await;
+    let checked = async || {
+        let output = world.run(&["doctor", "--json"]).await;
+        assert!(!output.stdout.contains("hunter22"), "{}", output.stdout);
+        let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+        let entries = report["checks"].as_array().unwrap().clone();
+        let of_secrets = |entry: &serde_json::Value| {
+            entry["id"].as_str().unwrap().starts_with("serve-inbound.secrets")
+        };
+        entries.into_iter().find(of_secrets).unwrap()
+    };
+    let entry = checked().await;
+    assert_eq!(entry["status"], "fail", "{entry}");
+    assert_eq!(entry["evidence"]["code"], "EB0101", "{entry}");
+    world.put("prod/github", r#"{"key":"hunter22-of-github"}"#).await;
+    let entry = checked().await;
+    assert_eq!(entry["status"], "pass", "{entry}");
+    assert_eq!(entry["message"], "every secret can be read from its file or vault (1)");
+}
