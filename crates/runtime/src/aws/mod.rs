@@ -8,8 +8,6 @@ mod sdk;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "aws-secrets-manager")]
-pub(crate) use sdk::sdk_config;
 #[cfg(feature = "aws")]
 pub use sdk::{Access, AccessKey, SdkConfig, configure};
 

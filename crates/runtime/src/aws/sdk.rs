@@ -17,7 +17,6 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 pub use aws_config::SdkConfig;
 
-use super::AwsConfig;
 use crate::{Secret, SecretError};
 
 /// How long a connection may take to be made.
@@ -48,19 +47,6 @@ pub struct AccessKey {
     pub id: String,
     /// Its secret.
     pub secret: Secret,
-}
-
-/// How long a call for a secret may take.
-const SECRET_WITHIN: Duration = Duration::from_secs(10);
-
-/// How to call AWS by these settings.
-pub(crate) async fn sdk_config(config: &AwsConfig) -> Result<SdkConfig, SecretError> {
-    let AwsConfig { region, profile, role_arn, endpoint_url } = config.clone();
-    let access = Access { region, profile, role_arn, ..Access::default() };
-    let sdk = configure(&access, SECRET_WITHIN).await?;
-    let mut sdk = sdk.into_builder();
-    sdk.set_endpoint_url(endpoint_url);
-    Ok(sdk.build())
 }
 
 /// Finds out what is left open and returns how to call AWS: every call within `timeout`, and none repeated, since whoever

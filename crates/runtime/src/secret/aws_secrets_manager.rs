@@ -1,5 +1,7 @@
 //! AWS Secrets Manager: the current version of a secret, by `GetSecretValue`.
 
+use std::time::Duration;
+
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::{
@@ -10,7 +12,11 @@ use tokio::sync::OnceCell;
 
 use super::vault::Fetched;
 use super::{AwsSecret, VaultError};
-use crate::aws::{AwsConfig, sdk_config};
+use crate::SecretError;
+use crate::aws::{Access, AwsConfig, SdkConfig, configure};
+
+/// How long one read may take.
+const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// Codes of answers that say "later", although their status says "never".
 const THROTTLED: [&str; 3] =
@@ -36,6 +42,14 @@ impl AwsSecretsManager {
         let read = read.map_err(|error| problem(&error))?;
         Fetched::new(value(read, secret.field.as_deref())?, None)
     }
+}
+
+async fn sdk_config(config: &AwsConfig) -> Result<SdkConfig, SecretError> {
+    let AwsConfig { region, profile, role_arn, endpoint_url } = config.clone();
+    let access = Access { region, profile, role_arn, ..Access::default() };
+    let mut sdk = configure(&access, READ_WITHIN).await?.into_builder();
+    sdk.set_endpoint_url(endpoint_url);
+    Ok(sdk.build())
 }
 
 fn value(read: GetSecretValueOutput, field: Option<&str>) -> Result<Vec<u8>, VaultError> {

@@ -26,6 +26,7 @@ pub(super) struct Fetched {
     pub(super) expires: Option<OffsetDateTime>,
 }
 
+#[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", test))]
 impl Fetched {
     /// A secret that can be one: some text, and no more than a file may hold.
     pub(super) fn new(value: Vec<u8>, expires: Option<OffsetDateTime>) -> Result<Self, VaultError> {
@@ -52,6 +53,10 @@ pub(super) struct Vaults {
 }
 
 impl Vaults {
+    #[cfg_attr(
+        not(any(feature = "aws-secrets-manager", feature = "azure-key-vault")),
+        expect(unused_variables, reason = "no vault is in this build")
+    )]
     pub(super) fn new(config: &SecretsConfig) -> Self {
         Self {
             #[cfg(feature = "aws-secrets-manager")]

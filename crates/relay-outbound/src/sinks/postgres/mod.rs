@@ -5,6 +5,7 @@ mod config;
 mod connections;
 mod errors;
 mod migrations;
+mod parts;
 mod payload;
 mod server;
 mod sink;

@@ -4,7 +4,6 @@
 //! batch is repeated after a lost connection, there is neither a gap nor a second row. If the server objects to the
 //! values, the batch is halved until the event that is to blame stands alone; the others are inserted.
 
-use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,12 +15,10 @@ use super::Config;
 use super::columns::{self, Column, DEFAULT_COLUMNS, DEFAULT_CONFLICT, Row};
 use super::connections::Connections;
 use super::errors::Answer;
+use super::parts::parts;
 use super::server::Server;
 use super::table::{Table, TableName};
 use crate::sinks::{BuildError, CheckError, Delivery, Sink, SinkContext};
-
-/// Most bytes of one statement, unless a single event has more. A message to PostgreSQL ends at 1 GiB.
-const MAX_STATEMENT: usize = 64 * 1024 * 1024;
 
 /// A table of PostgreSQL. Its only success is a statement that the server has confirmed.
 #[derive(Debug)]
@@ -192,36 +189,4 @@ fn table(config: &Config) -> Result<Table, BuildError> {
         columns: columns.map_err(unusable("columns"))?,
         conflict,
     })
-}
-
-/// The rows in parts that fit into a statement, the first one last.
-fn parts(rows: &[&Row]) -> Vec<Range<usize>> {
-    let mut parts = Vec::new();
-    let (mut start, mut bytes) = (0, 0);
-    for (place, row) in rows.iter().enumerate() {
-        let size: usize = row.iter().flatten().map(String::len).sum();
-        if place > start && bytes + size > MAX_STATEMENT {
-            parts.push(start..place);
-            (start, bytes) = (place, 0);
-        }
-        bytes += size;
-    }
-    parts.push(start..rows.len());
-    parts.reverse();
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_statement_holds_what_fits_and_at_least_one_row() {
-        let row = |size: usize| vec![Some("x".repeat(size)), None];
-        let half = MAX_STATEMENT / 2;
-        let rows = [row(half), row(half), row(1), row(MAX_STATEMENT + 1), row(2)];
-        let rows: Vec<&Row> = rows.iter().collect();
-        assert_eq!(parts(&rows), [4..5, 3..4, 2..3, 0..2]);
-        assert_eq!(parts(&rows[3..]), [1..2, 0..1]);
-    }
 }
