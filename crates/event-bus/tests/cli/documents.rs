@@ -1,12 +1,22 @@
 //! The examples are sound, complete, and say the truth about defaults.
 
 use std::fs;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::world::{LONG, event_bus};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+
+/// The examples as a whole, and those of single kinds of sinks.
+fn examples(below: &str) -> Vec<PathBuf> {
+    let files = fs::read_dir(format!("{EXAMPLES}/{below}")).unwrap();
+    let paths = files.map(|file| file.unwrap().path());
+    let mut paths: Vec<_> = paths.filter(|path| path.is_file()).collect();
+    paths.sort();
+    paths
+}
 
 async fn check(path: &str) -> Value {
     let output = event_bus(&["check-config", "--json", "--config", path]).output(LONG).await;
@@ -16,15 +26,35 @@ async fn check(path: &str) -> Value {
 
 #[tokio::test]
 async fn every_example_can_be_used() {
-    let mut count = 0;
-    for file in fs::read_dir(EXAMPLES).unwrap() {
-        let path = file.unwrap().path();
+    let whole = examples("");
+    assert!(whole.len() >= 2);
+    for path in &whole {
         let checked = check(path.to_str().unwrap()).await;
         assert!(!checked["sources"].as_array().unwrap().is_empty());
         assert!(!checked["routes"].as_array().unwrap().is_empty());
-        count += 1;
     }
-    assert!(count >= 2);
+}
+
+/// Each kind of sink has an example, and a guide that names every one of its settings.
+#[tokio::test]
+async fn every_kind_of_sink_has_an_example_and_a_guide() {
+    let output = event_bus(&["config-schema"]).output(LONG).await;
+    let schema: Value = serde_json::from_str(&output.stdout).unwrap();
+    let variants = schema["$defs"]["SinkConfig"]["oneOf"].as_array().unwrap();
+    let kinds = variants.iter().flat_map(|variant| variant["properties"].as_object().unwrap());
+    let mut kinds: Vec<_> = kinds.map(|(kind, _)| kind.clone()).collect();
+    kinds.sort();
+    let name = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let found: Vec<_> = examples("sinks").iter().map(name).collect();
+    assert_eq!(found, kinds);
+    let guides = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/sinks");
+    for path in examples("sinks") {
+        let checked = check(path.to_str().unwrap()).await;
+        let routes = checked["routes"].as_array().unwrap();
+        assert!(routes.iter().all(|route| route["kind"] == name(&path).as_str()), "{routes:?}");
+        let guide = fs::read_to_string(format!("{guides}/{}.md", name(&path))).unwrap();
+        assert!(guide.contains(&format!("sink.{}", name(&path))));
+    }
 }
 
 /// Lines such as `# max_bytes = "50GB"` are settings that are not in use.
@@ -56,10 +86,12 @@ async fn what_the_example_has_commented_out_could_be_used() {
     assert!(used > 15, "{used}");
 }
 
-/// The example names every setting, so that nobody has to look for one elsewhere.
+/// The examples name every setting, so that nobody has to look for one elsewhere.
 #[tokio::test]
-async fn the_example_names_every_setting_of_the_schema() {
-    let text = fs::read_to_string(format!("{EXAMPLES}/event-bus.toml")).unwrap();
+async fn the_examples_name_every_setting_of_the_schema() {
+    let whole = PathBuf::from(format!("{EXAMPLES}/event-bus.toml"));
+    let paths = examples("sinks").into_iter().chain([whole]);
+    let text: String = paths.map(|path| fs::read_to_string(path).unwrap()).collect();
     let output = event_bus(&["config-schema"]).output(LONG).await;
     let schema: Value = serde_json::from_str(&output.stdout).unwrap();
     let mut names = Vec::new();
@@ -95,8 +127,12 @@ async fn the_schema_accepts_the_examples_and_refuses_a_misspelt_key() {
         let problems = validator.iter_errors(&document);
         problems.map(|error| format!("{}: {error}", error.instance_path())).collect::<Vec<_>>()
     };
-    for file in fs::read_dir(EXAMPLES).unwrap() {
-        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+    for path in examples("sinks") {
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(problems(&text), Vec::<String>::new(), "{}", path.display());
+    }
+    for path in examples("") {
+        let text = fs::read_to_string(path).unwrap();
         assert_eq!(problems(&text), Vec::<String>::new());
         for (right, wrong) in
             [("provider =", "provder ="), ("sink.webhook", "sink.webhok"), ("\"github\"", "7")]
