@@ -3,7 +3,9 @@
 #[cfg(not(all(feature = "eventbridge", feature = "kafka", feature = "postgres")))]
 mod absent;
 mod answer;
+mod auth;
 mod client;
+mod connect;
 pub mod doctor;
 #[cfg(feature = "eventbridge")]
 pub mod eventbridge;
@@ -12,6 +14,7 @@ pub mod eventbridge {
     //! Not in this build.
     super::absent::not_in_this_build!("eventbridge");
 }
+mod headers;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 #[cfg(not(feature = "kafka"))]
@@ -47,7 +50,10 @@ use serde::Deserialize;
 use crate::address::{AddressGuard, Denied};
 use crate::objects::Objects;
 
+pub use auth::{AuthConfig, BasicConfig};
 pub use client::http_client;
+pub use connect::{Http2, TlsConfig};
+pub use headers::HeadersConfig;
 pub use pace::{Pace, Paces};
 pub use text_or_secret::TextOrSecret;
 

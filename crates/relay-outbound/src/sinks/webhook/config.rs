@@ -1,36 +1,19 @@
 //! Settings of the webhook sink.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use event_bus_runtime::SecretRef;
 use event_bus_runtime::config::{ByteSize, duration};
-use http::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use super::{AuthConfig, Http2, TlsConfig, ValidationConfig, WebhookSink};
-use crate::sinks::{BuildError, Settings, Sink, SinkContext, TextOrSecret};
+use super::{ValidationConfig, WebhookSink};
+use crate::sinks::headers::{self, HeadersConfig};
+use crate::sinks::{AuthConfig, BuildError, Http2, Settings, Sink, SinkContext, TlsConfig};
 
-/// Headers that the sink or HTTP itself sets, and the beginnings of such names.
-const RESERVED: [&str; 14] = [
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "traceparent",
-    "tracestate",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-const RESERVED_BEGINNINGS: [&str; 2] = ["ce-", "webhook-"];
+/// Beginnings of the headers that the sink sets itself.
+const OWN_HEADERS: [&str; 4] = ["ce-", "traceparent", "tracestate", "webhook-"];
 
 /// `sink.webhook`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -50,7 +33,7 @@ pub struct Config {
     pub auth: Option<AuthConfig>,
     /// Further headers, each with its text or a secret.
     #[serde(default)]
-    pub headers: BTreeMap<String, TextOrSecret>,
+    pub headers: HeadersConfig,
     /// Whom to trust, and with which certificate to connect.
     #[serde(default)]
     pub tls: TlsConfig,
@@ -102,10 +85,8 @@ impl Settings for Config {
         if self.timeout < Duration::from_millis(10) || self.timeout > Duration::from_secs(600) {
             report("timeout", "must be between 10ms and 10m".to_owned());
         }
-        for (name, value) in &self.headers {
-            if let Some(problem) = self.header_problem(name, value) {
-                report(&format!("headers.{name}"), problem.to_owned());
-            }
+        for (name, message) in headers::validate(&self.headers, &OWN_HEADERS, self.auth.is_some()) {
+            report(&format!("headers.{name}"), message);
         }
         if self.tls != TlsConfig::default() && self.url.scheme() == "http" {
             report("tls", "has no use for a url that starts with http://".to_owned());
@@ -127,39 +108,14 @@ impl Settings for Config {
         let signing = signing.map(|(index, secret)| (format!("secrets[{index}]"), secret.clone()));
         let auth = self.auth.iter().flat_map(AuthConfig::secrets);
         let auth = auth.map(|(key, secret)| (format!("auth.{key}"), secret));
-        let headers = self
-            .headers
-            .iter()
-            .filter_map(|(name, value)| Some((format!("headers.{name}"), value.secret()?.clone())));
+        let headers = headers::secrets(&self.headers);
+        let headers = headers.map(|(name, secret)| (format!("headers.{name}"), secret));
         let key = self.tls.key.iter().map(|key| ("tls.key".to_owned(), key.clone()));
         signing.chain(auth).chain(headers).chain(key).collect()
     }
 
     fn build(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, BuildError> {
         Ok(Box::new(WebhookSink::build(self, context)?))
-    }
-}
-
-impl Config {
-    fn header_problem(&self, name: &str, value: &TextOrSecret) -> Option<&'static str> {
-        let lower = name.to_ascii_lowercase();
-        if HeaderName::from_bytes(name.as_bytes()).is_err() {
-            return Some("is no name of a header");
-        }
-        if RESERVED.contains(&&*lower)
-            || RESERVED_BEGINNINGS.iter().any(|beginning| lower.starts_with(beginning))
-        {
-            return Some("is set by the sink itself; leave it out");
-        }
-        if lower == "authorization" && self.auth.is_some() {
-            return Some("stands beside `auth`; keep one of them");
-        }
-        match value {
-            TextOrSecret::Text(text) if HeaderValue::from_str(text).is_err() => {
-                Some("must be one line of text")
-            }
-            TextOrSecret::Text(_) | TextOrSecret::Secret(_) => None,
-        }
     }
 }
 

@@ -15,8 +15,8 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use tokio::sync::Mutex;
 
-use super::auth::Authorization;
 use super::request::Requests;
+use crate::sinks::auth::Authorization;
 use crate::sinks::{BuildError, Pace};
 
 /// How long a grant is relied on.

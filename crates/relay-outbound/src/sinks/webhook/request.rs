@@ -14,7 +14,7 @@ use url::Url;
 
 use super::gzip::compressed;
 use super::{Config, Mode};
-use crate::sinks::{BuildError, SinkContext};
+use crate::sinks::{BuildError, SinkContext, headers};
 
 /// Makes requests to one endpoint.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Requests {
         Ok(Self {
             url: config.url.clone(),
             mode: config.mode,
-            headers: headers(config, context)?,
+            headers: headers::resolve(&config.headers, context.secrets)?,
             gzip_from: config.gzip.map(|size| size.as_usize()),
             signer: signer(&config.secrets, context)?,
             clock: context.clock.clone(),
@@ -100,21 +100,6 @@ impl Requests {
         }
         Ok(())
     }
-}
-
-fn headers(config: &Config, context: &SinkContext<'_>) -> Result<HeaderMap, BuildError> {
-    let unusable = |error: http::Error| BuildError::Setting("headers", error.into());
-    let mut headers = HeaderMap::with_capacity(config.headers.len());
-    for (name, value) in &config.headers {
-        let name =
-            HeaderName::from_bytes(name.as_bytes()).map_err(|error| unusable(error.into()))?;
-        let secret = value.resolve(context.secrets).map_err(BuildError::Secret)?;
-        let mut resolved =
-            HeaderValue::from_bytes(secret.expose()).map_err(|error| unusable(error.into()))?;
-        resolved.set_sensitive(value.secret().is_some());
-        headers.insert(name, resolved);
-    }
-    Ok(headers)
 }
 
 fn signer(

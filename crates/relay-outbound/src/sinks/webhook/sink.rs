@@ -9,12 +9,13 @@ use event_bus_runtime::Clock;
 use tokio::time::{Instant, timeout_at};
 
 use super::Config;
-use super::auth::Authorization;
-use super::connect::Connect;
 use super::handshake::{Handshake, REQUEST_ORIGIN};
 use super::request::Requests;
+use crate::sinks::answer::{self, NoAnswer};
+use crate::sinks::auth::Authorization;
+use crate::sinks::connect::Connect;
 use crate::sinks::reach::reach;
-use crate::sinks::{BuildError, CheckError, Delivery, Sink, SinkContext, answer, retry_after};
+use crate::sinks::{BuildError, CheckError, Delivery, Sink, SinkContext, retry_after};
 
 /// Most bytes of an answer that are read, so that its connection can be used again; a longer one is cut off.
 const MAX_ANSWER: usize = 16 * 1024;
@@ -30,11 +31,6 @@ pub struct WebhookSink {
     timeout: Duration,
     clock: Clock,
 }
-
-/// No answer in time.
-#[derive(Debug, thiserror::Error)]
-#[error("no answer within {0:?}")]
-struct NoAnswer(Duration);
 
 impl WebhookSink {
     /// Resolves the secrets and reads the files; opens no connection.

@@ -1,4 +1,4 @@
-//! How an endpoint is connected to: whom to trust, with which certificate, by which version of HTTP.
+//! How an HTTP endpoint is connected to: whom to trust, with which certificate, by which version of HTTP.
 
 use std::fmt;
 use std::io;

@@ -1,4 +1,4 @@
-//! How the relay proves to an endpoint who it is.
+//! How the relay proves to an HTTP endpoint who it is.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
