@@ -32,9 +32,11 @@ pub mod postgres {
     super::absent::not_in_this_build!("postgres");
 }
 mod reach;
+mod record;
 mod retry_after;
 pub mod slack;
 mod text_or_secret;
+mod topic;
 pub mod webhook;
 
 use std::fmt;

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{KafkaSink, settings};
+use crate::sinks::record::{Format, default_key};
 use crate::sinks::{BuildError, Settings, Sink, SinkContext, oauth2};
 use crate::template::{Escape, Template};
 
@@ -43,19 +44,6 @@ pub struct Config {
     #[serde(default = "default_timeout", with = "duration")]
     #[schemars(with = "duration::Text")]
     pub timeout: Duration,
-}
-
-/// What stands in a record (CloudEvents Kafka binding, section 3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// The data as value, the attributes as headers `ce_…`.
-    #[default]
-    Binary,
-    /// The whole event as JSON.
-    Structured,
-    /// The data as value, and no attributes.
-    Data,
 }
 
 /// `sasl` of the Kafka sink. Each mechanism needs its own fields.
@@ -185,10 +173,6 @@ impl Settings for Config {
     fn build(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, BuildError> {
         Ok(Box::new(KafkaSink::build(self, context)?))
     }
-}
-
-fn default_key() -> String {
-    "partitionkey".to_owned()
 }
 
 fn default_timeout() -> Duration {

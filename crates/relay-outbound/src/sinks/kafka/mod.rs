@@ -9,5 +9,6 @@ mod sink;
 mod topic;
 mod watch;
 
-pub use config::{Config, Format, Mechanism, Sasl, Tls};
+pub use super::record::Format;
+pub use config::{Config, Mechanism, Sasl, Tls};
 pub use sink::KafkaSink;

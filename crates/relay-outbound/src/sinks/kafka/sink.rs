@@ -10,14 +10,16 @@ use rdkafka::error::KafkaError;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
+use super::Config;
 use super::encode::{Encoded, encode};
 use super::errors::{Meaning, meaning, verdict};
 use super::producer::{Producers, Sent};
 use super::settings::client_config;
-use super::topic::Topic;
+use super::topic;
 use super::watch::Watch;
-use super::{Config, Format};
 use crate::sinks::oauth2::Tokens;
+use crate::sinks::record::Shape;
+use crate::sinks::topic::Topic;
 use crate::sinks::{BuildError, CheckError, Delivery, Sink, SinkContext};
 
 /// Part of the timeout, in percent, that is left to find out whether the brokers are there.
@@ -32,8 +34,7 @@ pub struct KafkaSink {
     config: ClientConfig,
     tokens: Option<Arc<Tokens>>,
     topic: Topic,
-    format: Format,
-    key: Option<String>,
+    shape: Shape,
     timeout: Duration,
     largest: u64,
     running: OnceCell<Running>,
@@ -60,8 +61,7 @@ impl KafkaSink {
             config: client,
             tokens: tokens.transpose()?.map(Arc::new),
             topic: Topic::parse(&config.topic)?,
-            format: config.format,
-            key: (config.key != "none").then(|| config.key.clone()),
+            shape: Shape::new(config.format, &config.key),
             timeout: config.timeout,
             running: OnceCell::new(),
         })
@@ -102,7 +102,7 @@ impl Sink for KafkaSink {
         for event in batch {
             sent.push(match self.topic.of(event) {
                 Ok(topic) => {
-                    let record = encode(event, self.format, self.key.as_deref());
+                    let record = encode(event, &self.shape);
                     let sending = running.producers.send(&topic, &record, deadline).await;
                     Ok((topic, record, sending))
                 }
@@ -150,7 +150,7 @@ impl Sink for KafkaSink {
             let said = running.watch.refused();
             CheckError::new("no broker answers", said.unwrap_or_else(|| error.to_string()))
         })?;
-        self.topic.state(&metadata)
+        topic::state(&self.topic, &metadata)
     }
 
     async fn close(&self) {
