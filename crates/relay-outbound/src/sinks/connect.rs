@@ -10,6 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use url::Url;
 
 use crate::address::AddressGuard;
 use crate::sinks::{BuildError, client};
@@ -61,17 +62,27 @@ enum UnusableFile {
     NoKey,
 }
 
-impl TlsConfig {
-    /// Problems, each with its key below `tls`.
-    pub(super) fn validate(&self) -> Vec<(&'static str, String)> {
-        match (&self.certificate, &self.key) {
-            (Some(_), None) => vec![("key", "is missing: a certificate needs its key".to_owned())],
-            (None, Some(_)) => {
-                vec![("certificate", "is missing: a key alone proves nothing".to_owned())]
-            }
-            (Some(_), Some(_)) | (None, None) => Vec::new(),
-        }
+/// What is wrong with an endpoint's settings `url` and `tls`, each with its key.
+pub(super) fn problems(url: &Url, tls: &TlsConfig) -> Vec<(String, String)> {
+    let mut problems = Vec::new();
+    let mut report = |key: &str, message: &str| {
+        problems.push((key.to_owned(), message.to_owned()));
+    };
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        report("url", "must start with http:// or https:// and name a host");
     }
+    if !url.username().is_empty() || url.password().is_some() {
+        report("url", "must not hold a user or a password, which would stand in logs; use auth");
+    }
+    if *tls != TlsConfig::default() && url.scheme() == "http" {
+        report("tls", "has no use for a url that starts with http://");
+    }
+    match (&tls.certificate, &tls.key) {
+        (Some(_), None) => report("tls.key", "is missing: a certificate needs its key"),
+        (None, Some(_)) => report("tls.certificate", "is missing: a key alone proves nothing"),
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+    problems
 }
 
 impl Connect {

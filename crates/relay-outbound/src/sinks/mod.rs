@@ -22,6 +22,7 @@ pub mod kafka {
     //! Not in this build.
     super::absent::not_in_this_build!("kafka");
 }
+pub mod kafka_rest;
 pub mod oauth2;
 mod pace;
 #[cfg(feature = "postgres")]
@@ -33,6 +34,7 @@ pub mod postgres {
 }
 mod reach;
 mod record;
+mod repeated;
 mod retry_after;
 pub mod slack;
 mod text_or_secret;
@@ -135,6 +137,8 @@ pub enum SinkConfig {
     Eventbridge(Box<eventbridge::Config>),
     /// Topics of Apache Kafka.
     Kafka(Box<kafka::Config>),
+    /// Topics of Apache Kafka through a REST bridge.
+    KafkaRest(Box<kafka_rest::Config>),
     /// A table of PostgreSQL.
     Postgres(Box<postgres::Config>),
     /// An HTTP endpoint.
@@ -202,6 +206,7 @@ impl SinkConfig {
         match self {
             Self::Eventbridge(config) => &**config,
             Self::Kafka(config) => &**config,
+            Self::KafkaRest(config) => &**config,
             Self::Postgres(config) => &**config,
             Self::Webhook(config) => &**config,
             Self::Slack(config) => config,

@@ -30,3 +30,24 @@ impl Topic {
         }
     }
 }
+
+/// Whether Kafka can have a topic, or a cluster, of this name. Such a name can stand in a path as it is.
+pub(super) fn is_legal(name: &str) -> bool {
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=249).contains(&name.len()) && name.bytes().all(is_legal) && !matches!(name, "." | "..")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_would_change_a_path_is_not_legal() {
+        for name in ["a", "Events.v1_x-y", "...", &"x".repeat(249)] {
+            assert!(is_legal(name), "{name}");
+        }
+        for name in ["", ".", "..", "a/b", "a b", "a%2f", "\u{e4}", "a?b", &"x".repeat(250)] {
+            assert!(!is_legal(name), "{name}");
+        }
+    }
+}

@@ -10,7 +10,9 @@ use url::Url;
 
 use super::{ValidationConfig, WebhookSink};
 use crate::sinks::headers::{self, HeadersConfig};
-use crate::sinks::{AuthConfig, BuildError, Http2, Settings, Sink, SinkContext, TlsConfig};
+use crate::sinks::{
+    AuthConfig, BuildError, Http2, Settings, Sink, SinkContext, TlsConfig, connect,
+};
 
 /// Beginnings of the headers that the sink sets itself.
 const OWN_HEADERS: [&str; 4] = ["ce-", "traceparent", "tracestate", "webhook-"];
@@ -73,26 +75,13 @@ impl Settings for Config {
     }
 
     fn validate(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
+        let mut problems = connect::problems(&self.url, &self.tls);
         let mut report = |key: &str, message: String| problems.push((key.to_owned(), message));
-        if !matches!(self.url.scheme(), "http" | "https") || !self.url.has_host() {
-            report("url", "must start with http:// or https:// and name a host".to_owned());
-        }
-        if !self.url.username().is_empty() || self.url.password().is_some() {
-            let message = "must not hold a user or a password, which would stand in logs; use auth";
-            report("url", message.to_owned());
-        }
         if self.timeout < Duration::from_millis(10) || self.timeout > Duration::from_secs(600) {
             report("timeout", "must be between 10ms and 10m".to_owned());
         }
         for (name, message) in headers::validate(&self.headers, &OWN_HEADERS, self.auth.is_some()) {
             report(&format!("headers.{name}"), message);
-        }
-        if self.tls != TlsConfig::default() && self.url.scheme() == "http" {
-            report("tls", "has no use for a url that starts with http://".to_owned());
-        }
-        for (key, message) in self.tls.validate() {
-            report(&format!("tls.{key}"), message);
         }
         for (key, message) in self.auth.iter().flat_map(AuthConfig::validate) {
             report(&format!("auth.{key}"), message);
