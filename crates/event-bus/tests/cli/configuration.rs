@@ -26,8 +26,8 @@ async fn a_wrong_file_is_refused_with_its_line_by_every_mode() {
     let missing = SOURCE.to_owned();
     let literal = format!("{SOURCE}secrets = ['hunter2']\n");
     let reserved = SOURCE.replace("'gh'", "'event-bus-doctor'") + "secrets = [{ env = 'X' }]\n";
-    let later = "[outbound]\n[[outbound.routes]]\nname = 'r'\nsubjects = ['fleet.>']\n\
-                 sink.slack = { url = 'x' }\n";
+    let unknown = "[outbound]\n[[outbound.routes]]\nname = 'r'\nsubjects = ['fleet.>']\n\
+                 sink.fax = { url = 'x' }\n";
     for (text, expected) in [
         ("[inbound\n", "bus.toml:1: "),
         (
@@ -39,7 +39,7 @@ async fn a_wrong_file_is_refused_with_its_line_by_every_mode() {
         (reserved.as_str(), "`event-bus-doctor` is reserved"),
         ("[inbound]\nlisten = '127.0.0.1'\n", "bus.toml:2: inbound.listen"),
         ("[bus]\nurl = 'nats://a:1,nats://b:1'\n", "write several addresses as an array"),
-        (later, "unknown"),
+        (unknown, "unknown"),
     ] {
         for mode in ["serve-inbound", "relay-outbound", "up", "check-config", "doctor"] {
             let output = run_with(text, &[mode], &[]).await;

@@ -47,9 +47,12 @@ impl AwsSecretsManager {
 async fn sdk_config(config: &AwsConfig) -> Result<SdkConfig, SecretError> {
     let AwsConfig { region, profile, role_arn, endpoint_url } = config.clone();
     let access = Access { region, profile, role_arn, ..Access::default() };
-    let mut sdk = configure(&access, READ_WITHIN).await?.into_builder();
-    sdk.set_endpoint_url(endpoint_url);
-    Ok(sdk.build())
+    let sdk = configure(&access, READ_WITHIN).await?;
+    // Without one, whatever AWS's own programs would take.
+    Ok(match endpoint_url {
+        Some(url) => sdk.into_builder().endpoint_url(url).build(),
+        None => sdk,
+    })
 }
 
 fn value(read: GetSecretValueOutput, field: Option<&str>) -> Result<Vec<u8>, VaultError> {

@@ -3,6 +3,7 @@
 mod answer;
 mod api;
 mod config;
+mod parts;
 mod sink;
 
 pub use super::record::Format;

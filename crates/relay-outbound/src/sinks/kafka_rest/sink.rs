@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use super::answer::{Answer, judge};
+use super::parts::{Outgoing, requests};
 use super::{Api, Config};
 use crate::sinks::answer::{NoAnswer, beginning};
 use crate::sinks::auth::Authorization;
@@ -31,9 +32,6 @@ use crate::sinks::{
 
 /// Most bytes of an answer that are read. A longer one is cut off, and then it confirms nothing.
 const MAX_ANSWER: usize = 1024 * 1024;
-
-/// Bytes of records that go into one request. A larger record goes alone.
-const MAX_REQUEST: usize = 4 * 1024 * 1024;
 
 /// Topics that are written to at the same time.
 const TOPICS_AT_ONCE: usize = 8;
@@ -52,14 +50,6 @@ pub struct KafkaRestSink {
     authorization: Authorization,
     timeout: Duration,
     clock: Clock,
-}
-
-/// A record of the batch, as it stands in a request.
-#[derive(Debug)]
-struct Outgoing {
-    /// Its place in the batch.
-    index: usize,
-    json: Vec<u8>,
 }
 
 /// The topic that an event chose does not exist anywhere, and in a path it would be another path.
@@ -209,20 +199,4 @@ impl Sink for KafkaRestSink {
             (status, _) => Err(CheckError::bare(format!("the API answers with status {status}"))),
         }
     }
-}
-
-/// Parts the records into requests, the first one last.
-fn requests(records: &[Outgoing]) -> Vec<&[Outgoing]> {
-    let mut parts = Vec::new();
-    let (mut begin, mut size) = (0, 0);
-    for (index, record) in records.iter().enumerate() {
-        if index > begin && size + record.json.len() > MAX_REQUEST {
-            parts.push(&records[begin..index]);
-            (begin, size) = (index, 0);
-        }
-        size += record.json.len();
-    }
-    parts.push(&records[begin..]);
-    parts.reverse();
-    parts
 }
