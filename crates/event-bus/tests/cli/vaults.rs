@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use testkit::process::Output;
-use testkit::{MotoServer, NatsServer, free_port};
+use testkit::process::{Output, Running};
+use testkit::{Bin, MotoServer, NatsServer, free_port, poll_until};
 
 use crate::world::{LONG, event_bus};
 
@@ -20,7 +20,7 @@ impl World {
         let world =
             Self { moto: MotoServer::start().await, nats: NatsServer::start().await, folder };
         let text = format!(
-            "bus.url = '{}'\n[secrets]\nallow_env = false\n\
+            "bus.url = '{}'\n[secrets]\nallow_env = false\nrefresh = '30s'\n\
              aws = {{ region = 'eu-west-1', endpoint_url = '{}' }}\n\
              [inbound]\nlisten = '127.0.0.1:{}'\n[[inbound.sources]]\nname = 'gh'\n\
              provider = 'github'\nsecrets = [{{ aws_secrets_manager = '{secret}' }}]\n",
@@ -32,27 +32,48 @@ impl World {
         world
     }
 
-    async fn put(&self, name: &str, value: &str) {
+    async fn create(&self, name: &str, value: &str) {
         let body = serde_json::json!({ "Name": name, "SecretString": value });
+        self.ask("CreateSecret", body).await;
+    }
+
+    async fn rotate(&self, name: &str, value: &str) {
+        let body = serde_json::json!({ "SecretId": name, "SecretString": value });
+        self.ask("PutSecretValue", body).await;
+    }
+
+    async fn ask(&self, action: &str, body: serde_json::Value) {
         // The emulator checks no signature, but finds the service by its scope.
         let scope = "AWS4-HMAC-SHA256 Credential=key/20300101/eu-west-1/secretsmanager/aws4_request, \
                      SignedHeaders=host, Signature=none";
         event_bus_runtime::install_crypto_provider();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let sent = client.post(self.moto.url()).header("authorization", scope);
-        let sent = sent.header("x-amz-target", "secretsmanager.CreateSecret").json(&body);
-        let answer = sent.send().await.unwrap();
+        let sent = sent.header("x-amz-target", format!("secretsmanager.{action}"));
+        let answer = sent.json(&body).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
     }
 
     async fn run(&self, arguments: &[&str]) -> Output {
+        self.event_bus(arguments).output(LONG).await
+    }
+
+    fn event_bus(&self, arguments: &[&str]) -> Bin {
         event_bus(arguments)
             .arg("--config")
             .arg(self.folder.path().join("bus.toml"))
             .env("AWS_ACCESS_KEY_ID", "key")
             .env("AWS_SECRET_ACCESS_KEY", "key")
-            .output(LONG)
-            .await
+    }
+
+    /// Sends a request signed with what the vault holds now until it is accepted.
+    async fn accepted(&self, running: &Running) {
+        poll_until(LONG * 2, "a request with the present secret to be accepted", async || {
+            assert!(running.exited().is_none(), "it ended:\n{}", running.stderr());
+            let output = self.run(&["trigger", "gh", "push"]).await;
+            (output.code() == Some(0)).then_some(())
+        })
+        .await;
     }
 }
 
@@ -84,8 +105,23 @@ async fn the_doctor_reads_secrets_of_a_vault_and_says_which_it_cannot_read() {
     let entry = checked().await;
     assert_eq!(entry["status"], "fail", "{entry}");
     assert_eq!(entry["evidence"]["code"], "EB0101", "{entry}");
-    world.put("prod/github", r#"{"key":"hunter22-of-github"}"#).await;
+    world.create("prod/github", r#"{"key":"hunter22-of-github"}"#).await;
     let entry = checked().await;
     assert_eq!(entry["status"], "pass", "{entry}");
     assert_eq!(entry["message"], "every secret can be read from its file or vault (1)");
+}
+
+#[tokio::test]
+async fn a_rotated_secret_is_taken_over_while_the_service_runs() {
+    let world = World::start("github").await;
+    world.create("github", "hunter21-of-github").await;
+    let running = world.event_bus(&["serve-inbound"]).spawn();
+    world.accepted(&running).await;
+    world.rotate("github", "hunter22-of-github").await;
+    world.accepted(&running).await;
+    running.terminate();
+    let output = running.output(LONG).await;
+    assert_eq!(output.code(), Some(0), "{}", output.stderr);
+    assert!(output.stderr.contains("the secret has a new value"), "{}", output.stderr);
+    assert!(!output.stderr.contains("hunter"), "{}", output.stderr);
 }
