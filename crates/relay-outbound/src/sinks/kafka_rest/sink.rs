@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use super::answer::{Answer, judge};
+use super::api::IllegalTopic;
 use super::parts::{Outgoing, requests};
 use super::{Api, Config};
 use crate::sinks::answer::{NoAnswer, beginning};
@@ -51,11 +52,6 @@ pub struct KafkaRestSink {
     timeout: Duration,
     clock: Clock,
 }
-
-/// The topic that an event chose does not exist anywhere, and in a path it would be another path.
-#[derive(Debug, thiserror::Error)]
-#[error("the event's topic is no name of a topic")]
-struct IllegalTopic;
 
 impl KafkaRestSink {
     /// Resolves the secrets and reads the files; opens no connection.
