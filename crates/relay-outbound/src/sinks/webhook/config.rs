@@ -17,6 +17,9 @@ use crate::sinks::{
 /// Beginnings of the headers that the sink sets itself.
 const OWN_HEADERS: [&str; 4] = ["ce-", "traceparent", "tracestate", "webhook-"];
 
+/// Most data from the object store that a request holds in memory, in bytes.
+const LARGEST_DATA: u64 = 16 * 1024 * 1024;
+
 /// `sink.webhook`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -72,6 +75,13 @@ impl Settings for Config {
 
     fn finding(&self) -> &'static str {
         "EB0213"
+    }
+
+    /// In binary mode and without a signature, whose header would have to know the whole body, data goes through as it is
+    /// read, however large it is.
+    fn largest_data(&self) -> Option<u64> {
+        let passes_through = self.mode == Mode::Binary && self.secrets.is_empty();
+        (!passes_through).then_some(LARGEST_DATA)
     }
 
     fn validate(&self) -> Vec<(String, String)> {

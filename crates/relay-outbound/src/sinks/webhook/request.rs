@@ -1,19 +1,22 @@
 //! An event as a request, signed over the exact bytes that are sent.
 
 use bytes::Bytes;
-use event_bus_core::delivery::DeliveryError;
+use event_bus_core::claim_check::ClaimCheck;
+use event_bus_core::delivery::{DeliveryError, Refusal};
 use event_bus_core::event::{Event, http as http_binding};
 use event_bus_core::key::EventKey;
 use event_bus_core::signature::SigningSecret;
 use event_bus_core::signature::sign::StandardWebhooksSigner;
 use event_bus_runtime::{Clock, SecretRef};
-use http::header::CONTENT_ENCODING;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use reqwest::Request;
+use tokio_util::io::ReaderStream;
 use url::Url;
 
 use super::gzip::compressed;
 use super::{Config, Mode};
+use crate::objects::{ObjectError, Objects};
 use crate::sinks::{BuildError, SinkContext, headers};
 
 /// Makes requests to one endpoint.
@@ -25,6 +28,7 @@ pub(super) struct Requests {
     gzip_from: Option<usize>,
     signer: Option<StandardWebhooksSigner>,
     clock: Clock,
+    objects: Objects,
 }
 
 impl Requests {
@@ -37,6 +41,7 @@ impl Requests {
             gzip_from: config.gzip.map(|size| size.as_usize()),
             signer: signer(&config.secrets, context)?,
             clock: context.clock.clone(),
+            objects: context.objects.clone(),
         })
     }
 
@@ -54,6 +59,9 @@ impl Requests {
 
     /// The request for an event.
     pub(super) async fn request(&self, event: &Event) -> Result<Request, DeliveryError> {
+        if let Some(Ok(check)) = ClaimCheck::of(event) {
+            return self.streamed(event, &check).await;
+        }
         let (mut headers, mut body) = match self.mode {
             Mode::Structured => http_binding::encode_structured(event),
             Mode::Binary => http_binding::encode_binary(event),
@@ -68,6 +76,19 @@ impl Requests {
         let mut request = self.bare(Method::POST);
         request.headers_mut().extend(headers);
         *request.body_mut() = Some(body.into());
+        Ok(request)
+    }
+
+    /// The request for an event whose data lies in the object store: it goes through as it is read. Only events of routes
+    /// in binary mode without a signature come here; see [`Config`].
+    async fn streamed(&self, event: &Event, check: &ClaimCheck) -> Result<Request, DeliveryError> {
+        let object = self.objects.open(check).await.map_err(unopened)?;
+        let (mut headers, _) = http_binding::encode_binary(event);
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(object.info.size));
+        self.identify(event, &Bytes::new(), &mut headers)?;
+        let mut request = self.bare(Method::POST);
+        request.headers_mut().extend(headers);
+        *request.body_mut() = Some(reqwest::Body::wrap_stream(ReaderStream::new(object)));
         Ok(request)
     }
 
@@ -99,6 +120,20 @@ impl Requests {
             }
         }
         Ok(())
+    }
+}
+
+/// The object store is a part of the bus, so what is wrong with it is not the destination's doing.
+fn unopened(error: ObjectError) -> DeliveryError {
+    match error {
+        ObjectError::Lost { .. } | ObjectError::Forbidden(_) | ObjectError::TooLarge { .. } => {
+            DeliveryError::Refused(Refusal::Constraint(error.into()))
+        }
+        ObjectError::Unavailable(_) => DeliveryError::Unavailable {
+            status: None,
+            retry_after: None,
+            cause: Some(error.into()),
+        },
     }
 }
 
