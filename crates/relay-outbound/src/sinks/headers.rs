@@ -33,7 +33,7 @@ pub(super) fn validate(
     own: &[&str],
     has_auth: bool,
 ) -> Vec<(String, String)> {
-    let problem = |name: &String| {
+    let problem = |(name, value): (&String, &TextOrSecret)| {
         let lower = name.to_ascii_lowercase();
         if HeaderName::from_bytes(name.as_bytes()).is_err() {
             return Some((name.clone(), "is no name of a header".to_owned()));
@@ -44,9 +44,14 @@ pub(super) fn validate(
         if lower == "authorization" && has_auth {
             return Some((name.clone(), "stands beside `auth`; keep one of them".to_owned()));
         }
-        None
+        match value {
+            TextOrSecret::Text(text) if HeaderValue::from_str(text).is_err() => {
+                Some((name.clone(), "must be one line of text".to_owned()))
+            }
+            TextOrSecret::Text(_) | TextOrSecret::Secret(_) => None,
+        }
     };
-    config.keys().filter_map(problem).collect()
+    config.iter().filter_map(problem).collect()
 }
 
 /// The secrets, each with its key below `headers`.

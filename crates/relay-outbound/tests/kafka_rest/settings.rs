@@ -42,6 +42,7 @@ fn a_setting_that_cannot_work_is_named() {
         ("api = \"strimzi\", tls = { ca = \"/ca.pem\" }", None),
         ("api = \"strimzi\", tls = { certificate = \"/c.pem\" }", Some("tls.key")),
         ("api = \"strimzi\", headers = { Accept = \"x\" }", Some("headers.Accept")),
+        ("api = \"strimzi\", headers = { X-Team = \"a\\nb\" }", Some("headers.X-Team")),
         ("api = \"strimzi\", headers = { Content-Type = \"x\" }", Some("headers.Content-Type")),
         (
             "api = \"strimzi\", auth = { basic = { user = \"a:b\", password = { env = \"P\" } } }",
