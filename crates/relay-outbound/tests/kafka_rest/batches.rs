@@ -8,6 +8,9 @@ use event_bus_core::event::{Data, Event};
 use relay_outbound::sinks::kafka_rest::Api;
 use relay_outbound::sinks::{Delivery, Sink};
 use testkit::Reply;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::stub::{APIS, Bridge, Fate, Stored, TOO_LARGE, error_for_bad, problem, write_all};
@@ -166,7 +169,7 @@ async fn an_answer_that_is_not_of_the_api_confirms_nothing() {
 
 #[tokio::test]
 async fn a_silent_bridge_costs_one_timeout_however_many_topics_there_are() {
-    let batch: Vec<_> = (0..50)
+    let batch: Vec<_> = (0..200)
         .map(|number: u32| {
             let topic = format!("topic-{number}");
             Event::builder("1", "/hooks/test", "com.example.made").subject(&topic).build().unwrap()
@@ -178,7 +181,41 @@ async fn a_silent_bridge_costs_one_timeout_however_many_topics_there_are() {
         let sink = sink(&bridge, "topic = \"{subject}\", timeout = \"1s\"").await;
         let began = Instant::now();
         let results = sink.deliver(&batch).await;
-        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-        assert_eq!(dispositions(results), [Some(Disposition::Hold); 50]);
+        assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+        assert_eq!(dispositions(results), [Some(Disposition::Hold); 200]);
+    }
+}
+
+/// A server that answers one request with these bytes and closes the connection.
+async fn answers_with(text: String) -> (JoinSet<()>, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // The requests of this test fit into one segment.
+        assert!(stream.read(&mut vec![0; 64 * 1024]).await.unwrap() > 0);
+        stream.write_all(text.as_bytes()).await.unwrap();
+    });
+    (serving, url)
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_confirms_nothing() {
+    for (api, begin) in [
+        (Api::Strimzi, "{\"offsets\":[{\"partition\":0,\"offset\":1}"),
+        (Api::ConfluentV2, "{\"offsets\":[{\"partition\":0,\"offset\":1},"),
+        (
+            Api::ConfluentV3,
+            "{\"error_code\":200,\"offset\":1}\n{\"error_code\":200,\"offset\":2}\n",
+        ),
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{begin}");
+        let (_serving, url) = answers_with(answer).await;
+        let bridge = Bridge::start(api).await;
+        let setting = bridge.setting("timeout = \"5s\"").replace(&bridge.sink.url(), &url);
+        let sink = Workshop::open([]).await.build(&setting).unwrap();
+        let results = sink.deliver(&events(["1", "2"])).await;
+        assert_eq!(dispositions(results), [Some(Disposition::Hold); 2], "{api:?}");
     }
 }
