@@ -309,6 +309,9 @@ fn judge(
     counts: bool,
 ) -> Option<Settlement> {
     let Err(error) = result else { return Some(Settlement::Delivered) };
+    if matches!(error, DeliveryError::Unauthorized { .. }) {
+        route.refuse_credentials();
+    }
     match error.disposition() {
         Disposition::Hold if counts => Some(after_failure(route, envelope, event, error, None)),
         Disposition::Hold => None,

@@ -9,6 +9,7 @@ use event_bus_core::Chain;
 use event_bus_core::wire;
 use event_bus_runtime::bus::{BusConfig, ProvisionError, StreamRole, keep_provisioned, supervise};
 use event_bus_runtime::{Bus, Clock, Metrics as Registry, Readiness, Secret, SecretResolver};
+use futures_util::future::select_all;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -218,6 +219,7 @@ impl Relay {
                     config = changes.borrow_and_update().clone();
                 }
                 () = monitor::watch(&watched, &self.names, &environment.bus) => {}
+                () = renew_refused(&watched, &environment.secrets) => {}
                 () = janitor::sweep(&environment.bus, &self.names) => {}
             }
         }
@@ -354,6 +356,26 @@ impl Relay {
         routes.tasks.spawn(until_asked(running, stop.clone()));
         routes.running.insert(name, Running { settings, route, stop });
         Ok(())
+    }
+}
+
+/// Waits until a destination refuses the credentials of a route, and reads that route's secrets again. What has changed is
+/// taken over when the routes are compared with the configuration next, which is at once.
+async fn renew_refused(routes: &[Arc<Route>], secrets: &SecretResolver) {
+    let refused = routes.iter().map(|route| {
+        Box::pin(async move {
+            route.credentials_refused().await;
+            route
+        })
+    });
+    let refused: Vec<_> = refused.collect();
+    if refused.is_empty() {
+        return std::future::pending().await;
+    }
+    let (route, ..) = select_all(refused).await;
+    let references = route.config().sink.secrets();
+    if secrets.refresh(references.iter().map(|(_, reference)| reference)).await {
+        tracing::info!(route = route.name(), "a secret has a new value");
     }
 }
 

@@ -12,7 +12,7 @@ use event_bus_runtime::bus::Publisher;
 use event_bus_runtime::{Bus, Clock};
 use governor::DefaultDirectRateLimiter;
 use time::OffsetDateTime;
-use tokio::sync::{MutexGuard, Semaphore, SemaphorePermit};
+use tokio::sync::{MutexGuard, Notify, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
@@ -48,6 +48,8 @@ pub(crate) struct Route {
     clock: Clock,
     bus: Bus,
     stop: CancellationToken,
+    /// Told when the destination refuses the credentials.
+    refused: Notify,
     /// When its consumers were made; they can be made anew while the route runs.
     incarnations: Mutex<[i128; 2]>,
 }
@@ -116,6 +118,7 @@ impl Route {
             clock: context.sink.clock.clone(),
             bus: context.bus.clone(),
             stop,
+            refused: Notify::new(),
             incarnations: Mutex::default(),
             config,
         })
@@ -205,6 +208,16 @@ impl Route {
     /// Resolves when the route is to stop.
     pub(crate) async fn stopping(&self) {
         self.stop.cancelled().await;
+    }
+
+    /// The destination refused the credentials: their secrets may have been replaced.
+    pub(crate) fn refuse_credentials(&self) {
+        self.refused.notify_one();
+    }
+
+    /// Resolves when the destination has refused the credentials.
+    pub(crate) async fn credentials_refused(&self) {
+        self.refused.notified().await;
     }
 
     /// Whether a subject is one of its own.

@@ -1,4 +1,4 @@
-use testkit::CaptureSink;
+use testkit::{CaptureSink, Reply, Script};
 
 use crate::world::{LONG, World, config, event, route};
 
@@ -120,5 +120,37 @@ async fn a_rotated_secret_and_a_stricter_guard_are_taken_over() {
         (request.header("webhook-signature") == Some(expected.ok()?.as_str())).then_some(())
     })
     .await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_credentials_are_read_again_and_a_new_secret_delivers() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "old").unwrap();
+    let sink = CaptureSink::scripted(Script::per_request(|request| {
+        let is_new = request.header("authorization") == Some("Bearer new");
+        Reply::status(if is_new { 200 } else { 401 })
+    }))
+    .await;
+    let relay = world
+        .relay(&format!(
+            "[[outbound.routes]]\nname = \"rotated\"\nsubjects = [\"fleet.>\"]\n\
+             retry = {{ attempts = 50, schedule = [\"0s\", \"300ms\"] }}\n\
+             sink.webhook = {{ url = \"{}\", auth = {{ bearer = {{ file = {token:?} }} }} }}\n",
+            sink.url()
+        ))
+        .await;
+    world.publish("fleet.a", &event("first")).await;
+    sink.wait_for(1, LONG).await;
+    assert!(sink.accepted().is_empty());
+    std::fs::write(&token, "new").unwrap();
+    testkit::poll_until(LONG, "the delivery with the new secret", async || {
+        sink.accepted().contains_key("first").then_some(())
+    })
+    .await;
+    world.wait_for_no_retries().await;
+    assert_eq!(world.messages("DEAD_LETTERS").await, 0);
     relay.stop().await;
 }
