@@ -35,15 +35,46 @@ async fn every_example_can_be_used() {
     }
 }
 
-/// Each kind of sink has an example, and a guide that names every one of its settings.
-#[tokio::test]
-async fn every_kind_of_sink_has_an_example_and_a_guide() {
+/// Every kind of sink that the program knows.
+async fn kinds_of_sinks() -> Vec<String> {
     let output = event_bus(&["config-schema"]).output(LONG).await;
     let schema: Value = serde_json::from_str(&output.stdout).unwrap();
     let variants = schema["$defs"]["SinkConfig"]["oneOf"].as_array().unwrap();
     let kinds = variants.iter().flat_map(|variant| variant["properties"].as_object().unwrap());
     let mut kinds: Vec<_> = kinds.map(|(kind, _)| kind.clone()).collect();
     kinds.sort();
+    kinds
+}
+
+/// Whoever adds a sink is told the truth: the page lists every kind, and every file that it names is there.
+#[tokio::test]
+async fn the_page_about_adding_a_sink_fits_the_registry_and_the_tree() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let page = fs::read_to_string(format!("{root}/docs/adding-a-sink.md")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let mut listed: Vec<_> = rows.map(str::to_owned).collect();
+    listed.sort();
+    let kinds = kinds_of_sinks().await;
+    assert_eq!(listed, kinds);
+    let named = page.split('`').skip(1).step_by(2);
+    let is_path = |text: &&str| {
+        ["crates/", "docs/", "examples/", "scripts/"].iter().any(|b| text.starts_with(b))
+    };
+    let mut count = 0;
+    for path in named.filter(is_path) {
+        for kind in &kinds {
+            let path = path.replace("<kind>", kind).replace("<code>", "EB0215");
+            assert!(PathBuf::from(format!("{root}/{path}")).exists(), "{path} is not there");
+            count += 1;
+        }
+    }
+    assert!(count > 50, "{count}");
+}
+
+/// Each kind of sink has an example, and a guide that names every one of its settings.
+#[tokio::test]
+async fn every_kind_of_sink_has_an_example_and_a_guide() {
+    let kinds = kinds_of_sinks().await;
     let name = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
     let found: Vec<_> = examples("sinks").iter().map(name).collect();
     assert_eq!(found, kinds);
