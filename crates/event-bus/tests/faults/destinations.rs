@@ -27,9 +27,9 @@ fn id(number: usize) -> String {
 }
 
 /// Stores the events as serve-inbound does.
-async fn fill(jetstream: &Context) {
+async fn fill(jetstream: &Context, count: usize) {
     let mut unconfirmed = Vec::new();
-    for number in 0..EVENTS {
+    for number in 0..count {
         let id = id(number);
         let event = Event::builder(&id, "/faults", "com.example.made")
             .datacontenttype("application/json")
@@ -44,7 +44,7 @@ async fn fill(jetstream: &Context) {
         map.insert("Nats-Msg-Id", id);
         let sent = jetstream.publish_with_headers("fleet.faults", map, payload).await;
         unconfirmed.push(sent.expect("the server takes it"));
-        if unconfirmed.len() == 500 || number + 1 == EVENTS {
+        if unconfirmed.len() == 500 || number + 1 == count {
             for ack in unconfirmed.drain(..) {
                 ack.await.expect("the server confirms it");
             }
@@ -67,7 +67,7 @@ async fn deliver_everything(
     let jetstream = server.jetstream().await;
     let mut relay = world.start("relay-outbound");
     poll_until(ALL_WITHIN, "the stream", async || jetstream.get_stream("EVENTS").await.ok()).await;
-    fill(&jetstream).await;
+    fill(&jetstream, EVENTS).await;
     let settled = async |percent: usize| {
         poll_until(ALL_WITHIN, "a part of the events", async || {
             let left = open(&jetstream).await?;
@@ -159,4 +159,60 @@ async fn kafka_holds_every_event_at_least_once_over_kills_of_both_sides() {
         keys.len(),
         records - keys.len()
     );
+}
+
+/// Events of the look at the memory.
+const WATCHED: usize = 20_000;
+
+/// What an allocator may keep for later between a quarter of the events and all of them, in bytes.
+const MAY_GROW: u64 = 16 * 1024 * 1024;
+
+/// Delivers events and compares the memory after a quarter of them with that at the end.
+async fn memory_stays_flat(sink: &str, migrate: bool) {
+    let server = NatsServer::start().await;
+    let route =
+        format!("[[outbound.routes]]\nname = \"faults\"\nsubjects = [\"fleet.>\"]\n{sink}\n");
+    let world = World::new(&format!("url = {:?}", server.url()), &route);
+    if migrate {
+        world.command(&["routes", "migrate", "faults"]);
+    }
+    let jetstream = server.jetstream().await;
+    let relay = world.start("relay-outbound");
+    poll_until(ALL_WITHIN, "the stream", async || jetstream.get_stream("EVENTS").await.ok()).await;
+    let resident = async |count: usize| {
+        fill(&jetstream, count).await;
+        poll_until(ALL_WITHIN, "the events", async || (open(&jetstream).await? == 0).then_some(()))
+            .await;
+        relay.resident_bytes().expect("the relay runs")
+    };
+    // The same ids again are duplicates that the stream does not store, so the second part holds three quarters.
+    let (quarter, all) = (resident(WATCHED / 4).await, resident(WATCHED).await);
+    assert!(all < quarter + MAY_GROW, "{quarter} bytes after a quarter, {all} at the end: {sink}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_stays_flat_with_a_webhook() {
+    let sink =
+        testkit::CaptureSink::start_with(testkit::Script::always(200), testkit::Record::Ids).await;
+    memory_stays_flat(&format!("sink.webhook = {{ url = \"{}\" }}", sink.url()), false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_stays_flat_with_kafka() {
+    let kafka = KafkaServer::start().await;
+    let sink = format!("sink.kafka = {{ brokers = [\"{}\"], topic = \"flat\" }}", kafka.address());
+    memory_stays_flat(&sink, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_stays_flat_with_postgres() {
+    let (postgres, folder) =
+        (PostgresServer::start().await, tempfile::tempdir().expect("a folder"));
+    let url = folder.path().join("url");
+    std::fs::write(&url, postgres.url()).expect("a file");
+    memory_stays_flat(
+        &format!("sink.postgres = {{ url = {{ file = {url:?} }}, tls = \"disable\" }}"),
+        true,
+    )
+    .await;
 }

@@ -1,6 +1,7 @@
 //! The relay against a real broker and real destinations.
 #![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
+mod batching;
 mod claimed;
 mod delivering;
 mod failing;
