@@ -38,8 +38,14 @@ async fn a_held_route_is_a_warning_and_its_backlog_is_counted() {
     assert_eq!(backlog.status, Status::Pass, "{}", report.to_text(false));
     let count = |key: &str| backlog.evidence[key].as_u64().unwrap();
     assert_eq!(count("in_flight") + count("pending"), 8);
-    // Nothing of it keeps the proof from passing: the doctor's route is another one.
-    assert_eq!(red(&report), Vec::<String>::new(), "{}", report.to_text(false));
+    // The destination itself is asked as well. Nothing else is red: the doctor's route is another one.
+    let destination = entry(&report, "relay-outbound.sinks.orders");
+    assert_eq!((destination.status, destination.code()), (Status::Fail, Some("EB0213")));
+    assert_eq!(red(&report), ["relay-outbound.sinks.orders"], "{}", report.to_text(false));
+    sink.restart_on_same_port().await;
+    let report = world.examine_routes(&relay.config, time::Duration::ZERO).await;
+    assert_eq!(entry(&report, "relay-outbound.sinks.orders").status, Status::Pass);
+    assert_eq!(sink.count(), 0, "no event was sent to find that out");
     relay.stop().await;
 }
 
