@@ -1,13 +1,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use event_bus_core::event::{Data, Event, nats};
 use rand::RngExt as _;
 use testkit::{CaptureSink, NatsServer, Record, Reply, Script, poll_until, rng};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::world::{World, dead_letters, route};
+use crate::world::{World, dead_letters, message, route};
 
 const EVENTS: usize = 2000;
 const RELAY_KILLS: usize = 50;
@@ -16,17 +15,7 @@ const SERVER_KILL_EVERY: usize = 10;
 
 /// Stores one event, again and again under the same id while the server is away.
 async fn publish(jetstream: &async_nats::jetstream::Context, id: &str) {
-    let event = Event::builder(id, "/faults", "com.example.made")
-        .datacontenttype("application/json")
-        .data(Data::Json(format!("{{\"id\":\"{id}\"}}").into()))
-        .build()
-        .expect("valid");
-    let (headers, payload) = nats::encode_structured(&event);
-    let mut map = async_nats::HeaderMap::new();
-    for (name, value) in headers {
-        map.insert(name.as_ref(), value);
-    }
-    map.insert("Nats-Msg-Id", id);
+    let (map, payload) = message(id);
     loop {
         let sent =
             jetstream.publish_with_headers("fleet.faults", map.clone(), payload.clone()).await;

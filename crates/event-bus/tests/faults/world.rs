@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
+use bytes::Bytes;
+use event_bus_core::event::{Data, Event, nats};
 use event_bus_core::signature::{SigningSecret, sign};
 use tempfile::TempDir;
 use testkit::http::Response;
@@ -86,6 +88,22 @@ impl World {
         })
         .await;
     }
+}
+
+/// An event of that id as serve-inbound stores it.
+pub(crate) fn message(id: &str) -> (async_nats::HeaderMap, Bytes) {
+    let event = Event::builder(id, "/faults", "com.example.made")
+        .datacontenttype("application/json")
+        .data(Data::Json(format!("{{\"id\":\"{id}\"}}").into()))
+        .build()
+        .expect("valid");
+    let (headers, payload) = nats::encode_structured(&event);
+    let mut map = async_nats::HeaderMap::new();
+    for (name, value) in headers {
+        map.insert(name.as_ref(), value);
+    }
+    map.insert("Nats-Msg-Id", id);
+    (map, payload)
 }
 
 /// How often each event id stands on a stream.

@@ -198,6 +198,13 @@ impl KafkaServer {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
 
+    /// Every record of a topic as a stock client reads it: `key`, `headers`, `value` (base64) and `partition`.
+    pub fn records(&self, topic: &str) -> Vec<serde_json::Value> {
+        let text = tools::python(include_str!("records.py"), &[&self.address(), topic]);
+        let parse = |line| serde_json::from_str(line).expect("a line of JSON");
+        text.lines().map(parse).collect()
+    }
+
     async fn run(&self) {
         let started = || self.daemon.log_text().matches("Kafka Server started").count();
         let before = started();

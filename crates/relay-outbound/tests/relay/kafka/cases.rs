@@ -12,7 +12,7 @@ use relay_outbound::sinks::kafka::{Config, Format};
 use serde_json::Value;
 use testkit::{KafkaServer, NatsServer};
 
-use super::suite::{config, records};
+use super::suite::config;
 use crate::harness::try_build;
 
 fn event(id: &str, key: Option<&str>, data: Option<Data>) -> Event {
@@ -50,7 +50,7 @@ async fn a_record_carries_the_event_in_each_format() {
         let sink = try_build(&config, &client, []).unwrap();
         assert!(sink.deliver(std::slice::from_ref(&event)).await.remove(0).is_ok());
         sink.close().await;
-        let record = records(&kafka.address(), topic).remove(0);
+        let record = kafka.records(topic).remove(0);
         assert_eq!(record["key"], "k", "{format:?}");
         let headers = record["headers"].as_object().unwrap();
         assert_eq!(headers["event-key"], event_key.as_str());
@@ -77,7 +77,7 @@ async fn keys_come_from_an_attribute_and_an_event_without_data_is_a_tombstone() 
         let sink = try_build(&config, &client, []).unwrap();
         assert!(sink.deliver(&[event("1", Some("k"), None)]).await.remove(0).is_ok());
         sink.close().await;
-        let record = records(&kafka.address(), topic).remove(0);
+        let record = kafka.records(topic).remove(0);
         assert_eq!((record["key"].as_str(), value(&record)), (expected, None));
     }
 }
@@ -109,7 +109,7 @@ async fn a_record_that_is_too_large_harms_none_of_its_neighbours() {
     let refused = Err::<(), _>(DeliveryError::Refused(Refusal::TooLarge { limit: 1_000_000 }));
     assert_eq!(format!("{result:?}"), format!("{refused:?}"));
     sink.close().await;
-    assert_eq!(records(&kafka.address(), "small").len(), 4);
+    assert_eq!(kafka.records("small").len(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,7 +130,7 @@ async fn a_missing_topic_gives_up_no_event_and_the_check_says_so() {
         sink.deliver(&[event("1", None, None)]).await.remove(0).ok()
     })
     .await;
-    assert_eq!(records(&kafka.address(), "late.com.example.made").len(), 1);
+    assert_eq!(kafka.records("late.com.example.made").len(), 1);
     sink.close().await;
     fixed.close().await;
 }

@@ -8,23 +8,15 @@ use relay_outbound::sinks::Sink;
 use relay_outbound::sinks::kafka::{Config, Format};
 use serde_json::Value;
 use testkit::sink_suite::{Behaviour, Outcome, SinkHarness, check};
-use testkit::{KafkaServer, NatsServer, TcpProxy, free_port, tools};
+use testkit::{KafkaServer, NatsServer, TcpProxy, free_port};
 
 use crate::harness::{deliver, try_build};
 use crate::journey::{Destination, outlasts_an_outage};
 
-const CONSUME: &str = include_str!("consume.py");
-
-/// Every record of a topic, as a stock client reads it.
-pub(super) fn records(broker: &str, topic: &str) -> Vec<Value> {
-    let text = tools::python(CONSUME, &[broker, topic]);
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
 /// Ids of the events in a topic.
-pub(super) fn ids(broker: &str, topic: &str) -> Vec<String> {
+fn ids(kafka: &KafkaServer, topic: &str) -> Vec<String> {
     let id = |record: Value| record["headers"]["ce_id"].as_str().unwrap().to_owned();
-    records(broker, topic).into_iter().map(id).collect()
+    kafka.records(topic).into_iter().map(id).collect()
 }
 
 pub(super) fn config(broker: &str, topic: &str) -> Config {
@@ -110,14 +102,13 @@ impl SinkHarness for WithClient {
     }
 
     async fn received(&mut self) -> Vec<String> {
-        let broker = self.harness.kafka.address();
         // The reader has to pass the proxy too, and what lies in it must not arrive after all.
         self.harness.proxy.cut();
         self.harness.proxy.heal().await;
         if self.harness.topic == "missing" {
             return Vec::new();
         }
-        ids(&broker, self.harness.topic)
+        ids(&self.harness.kafka, self.harness.topic)
     }
 
     async fn close(self) {
@@ -142,7 +133,7 @@ impl Destination for KafkaServer {
     }
 
     async fn ids(&mut self) -> Vec<String> {
-        let distinct: BTreeSet<_> = ids(&self.address(), "journey").into_iter().collect();
+        let distinct: BTreeSet<_> = ids(self, "journey").into_iter().collect();
         distinct.into_iter().collect()
     }
 }

@@ -1,4 +1,6 @@
-# Prints id and event key of every record of a topic.
+# Prints every record of a topic as a line of JSON: key, headers, value (base64), partition.
+import base64
+import json
 import sys
 
 from confluent_kafka import Consumer, TopicPartition
@@ -13,9 +15,16 @@ for partition in metadata.partitions:
         ends[partition] = high
 consumer.assign([TopicPartition(topic, partition, 0) for partition in ends])
 while ends:
-    for message in consumer.consume(1000, timeout=20):
+    messages = consumer.consume(1000, timeout=20)
+    assert messages, "the broker gives out no more records"
+    for message in messages:
         assert not message.error(), message.error()
-        headers = dict(message.headers())
-        print(headers["ce_id"].decode(), headers["event-key"].decode())
+        value = message.value()
+        print(json.dumps({
+            "key": message.key() and message.key().decode(),
+            "headers": {name: value.decode() for name, value in message.headers() or []},
+            "value": value if value is None else base64.b64encode(value).decode(),
+            "partition": message.partition(),
+        }))
         if message.offset() + 1 >= ends.get(message.partition(), 0):
             ends.pop(message.partition(), None)
