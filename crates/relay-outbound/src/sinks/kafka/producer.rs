@@ -46,12 +46,12 @@ impl Producers {
     }
 
     /// Hands a record over; waits while the queue is full.
-    pub(super) async fn send(&self, topic: &str, record: &Encoded, deadline: Instant) -> Sent {
+    pub(super) async fn send(&self, topic: &str, record: Encoded, deadline: Instant) -> Sent {
         let producer = match self.producer() {
             Ok(producer) => producer,
             Err(error) => return Sent::Not(error),
         };
-        let mut outgoing = FutureRecord::to(topic).headers(record.headers.clone());
+        let mut outgoing = FutureRecord::to(topic).headers(record.headers);
         if let Some(value) = &record.value {
             outgoing = outgoing.payload(&value[..]);
         }

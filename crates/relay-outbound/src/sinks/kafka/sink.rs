@@ -103,16 +103,16 @@ impl Sink for KafkaSink {
             sent.push(match self.topic.of(event) {
                 Ok(topic) => {
                     let record = encode(event, &self.shape);
-                    let sending = running.producers.send(&topic, &record, deadline).await;
-                    Ok((topic, record, sending))
+                    let sending = running.producers.send(&topic, record, deadline).await;
+                    Ok((topic, sending))
                 }
                 Err(error) => Err(error),
             });
         }
         let mut unconfirmed = None;
         let mut results = Vec::with_capacity(batch.len());
-        for each in sent {
-            let (topic, record, sending) = match each {
+        for (event, each) in batch.iter().zip(sent) {
+            let (topic, sending) = match each {
                 Ok(sent) => sent,
                 Err(error) => {
                     results.push(Err(error.into()));
@@ -123,7 +123,7 @@ impl Sink for KafkaSink {
             let mut result = running.producers.confirmed(sending, deadline).await;
             let mut found = result.as_ref().err().map(|error| meaning(error, left));
             if found == Some(Meaning::TooLargeThere) {
-                result = alone(running, &topic, &record, deadline).await;
+                result = alone(running, &topic, encode(event, &self.shape), deadline).await;
                 found = result.as_ref().err().map(|error| meaning(error, true));
             }
             if found == Some(Meaning::Unconfirmed) {
@@ -164,7 +164,7 @@ impl Sink for KafkaSink {
 async fn alone(
     running: &Running,
     topic: &str,
-    record: &Encoded,
+    record: Encoded,
     deadline: Instant,
 ) -> Result<(), KafkaError> {
     let sent = running.lone.send(topic, record, deadline).await;
