@@ -331,13 +331,13 @@ async fn give_back(route: &Route, open: Vec<Open<'_>>) {
 }
 
 async fn finish_all(route: &Route, settlements: &[(&Item, Settlement)]) {
-    match settlements {
-        [(item, settlement)] => finish(route, item, settlement).await,
-        several => {
-            let all = several.iter().map(|(item, settlement)| finish(route, item, settlement));
-            join_all(all).await;
-        }
+    let (stored, acknowledged): (Vec<_>, Vec<_>) =
+        settlements.iter().partition(|(_, settlement)| settlement.is_stored_first());
+    // An acknowledgement waits for no answer; what waits for one waits together.
+    for (item, settlement) in acknowledged {
+        finish(route, item, settlement).await;
     }
+    join_all(stored.into_iter().map(|(item, settlement)| finish(route, item, settlement))).await;
 }
 
 /// An attempt failed: the next one by the schedule, or the end.

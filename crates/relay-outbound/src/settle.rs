@@ -39,6 +39,16 @@ pub enum Settlement {
     Returned,
 }
 
+impl Settlement {
+    /// Whether something has to be stored, and confirmed, before the message is acknowledged.
+    pub(crate) fn is_stored_first(&self) -> bool {
+        match self {
+            Self::Retry(_) | Self::DeadLetter(_) => true,
+            Self::Delivered | Self::Filtered | Self::NotDue(_) | Self::Returned => false,
+        }
+    }
+}
+
 /// A message could not be settled; the server will deliver it again.
 #[derive(Debug, thiserror::Error)]
 pub enum SettleError {

@@ -1,13 +1,15 @@
 //! Real servers, capture sinks and vectors for the tests of Event Bus Bridge.
 //!
-//! Everything here runs for real: servers that can be killed (`nats-server`, Kafka, PostgreSQL), a listening HTTP
+//! Everything here runs for real: servers that can be killed (`nats-server`, Kafka, PostgreSQL, Kerberos), a listening HTTP
 //! destination, a proxy that breaks connections. Whatever is missing on the machine panics with the
 //! command that installs it. Only for tests and benches; it depends on no other crate of the project.
 
 pub mod capture;
 pub mod certificates;
+pub mod github;
 pub mod http;
 pub mod kafka;
+pub mod kerberos;
 pub mod moto;
 pub mod nats;
 pub mod poll;
@@ -23,6 +25,7 @@ pub mod vectors;
 
 pub use capture::{CaptureSink, CapturedRequest, Record, Reply, Script};
 pub use kafka::KafkaServer;
+pub use kerberos::Kdc;
 pub use moto::MotoServer;
 pub use nats::{NatsCluster, NatsServer, nats_versions};
 pub use poll::poll_until;

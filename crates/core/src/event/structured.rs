@@ -1,12 +1,10 @@
 //! The JSON event format: one event, and batches (formats/json-format.md of CloudEvents v1.0.2).
 
 use std::borrow::Cow;
-use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::attributes::{InvalidEvent, Value, is_json_media_type};
@@ -68,13 +66,13 @@ pub fn decode_batch(bytes: &Bytes) -> Result<Vec<Event>, DecodeError> {
 
 pub(super) fn decode(bytes: Bytes) -> Result<Event, DecodeError> {
     let text = std::str::from_utf8(&bytes).map_err(DecodeError::NotUtf8)?;
-    let members: Members<'_> = serde_json::from_str(text).map_err(DecodeError::NotJson)?;
+    let Members { each: members, is_strict } = members(text)?;
 
     let mut builder = Event::builder("", "", "");
     let mut specversion = None;
     let mut data = None;
     let mut data_base64 = None;
-    for (name, member) in members.0 {
+    for (name, member) in members {
         match (name.as_ref(), member) {
             ("data", Member::Raw(raw)) => set_once("data", &mut data, raw)?,
             ("data_base64", Member::Attribute(Some(Value::String(text)))) => {
@@ -104,9 +102,13 @@ pub(super) fn decode(bytes: Bytes) -> Result<Event, DecodeError> {
         Some(_) => return Err(InvalidEvent::SpecVersion.into()),
         None => return Err(InvalidEvent::Missing("specversion").into()),
     }
-    if let Some(data) =
-        decode_data(&bytes, data, data_base64, builder.attributes.datacontenttype.as_deref())?
+    if let Some(text) = data
+        && !is_strict
     {
+        json::check(text.as_bytes()).map_err(DecodeError::Data)?;
+    }
+    let datacontenttype = builder.attributes.datacontenttype.as_deref();
+    if let Some(data) = decode_data(&bytes, data, data_base64, datacontenttype)? {
         builder = builder.data(data);
     }
     let mut event = builder.build_decoded()?;
@@ -138,7 +140,7 @@ fn is_defined(name: &str) -> bool {
 
 fn decode_data(
     bytes: &Bytes,
-    data: Option<&RawValue>,
+    data: Option<&str>,
     data_base64: Option<String>,
     datacontenttype: Option<&str>,
 ) -> Result<Option<Data>, DecodeError> {
@@ -150,11 +152,10 @@ fn decode_data(
             Ok(Some(Data::Binary(binary.into())))
         }
         (Some(raw), None) => {
-            json::check(raw.get().as_bytes()).map_err(DecodeError::Data)?;
             if datacontenttype.is_none_or(is_json_media_type) {
-                return Ok(Some(Data::Json(bytes.slice_ref(raw.get().as_bytes()))));
+                return Ok(Some(Data::Json(bytes.slice_ref(raw.as_bytes()))));
             }
-            match serde_json::from_str(raw.get()) {
+            match serde_json::from_str(raw) {
                 Ok(text) => Ok(Some(Data::Text(text))),
                 Err(_) => Err(InvalidEvent::DataNotText.into()),
             }
@@ -162,60 +163,63 @@ fn decode_data(
     }
 }
 
-/// The members of the object in their order, duplicates included.
-struct Members<'a>(Vec<(Cow<'a, str>, Member<'a>)>);
+struct Members<'a> {
+    /// In their order, duplicates included.
+    each: Vec<(Cow<'a, str>, Member<'a>)>,
+    /// Whether [`json::check`] accepts all that stands in them.
+    is_strict: bool,
+}
+
+fn members(text: &str) -> Result<Members<'_>, DecodeError> {
+    let mut written = Vec::with_capacity(12);
+    let scanned = json::scan(text, |name, value| written.push((name, value)));
+    let scanned = scanned.filter(|scanned| scanned.is_object);
+    let is_strict = scanned.ok_or_else(|| DecodeError::NotJson(no_object(text)))?.is_strict;
+    let read = |(name, value)| {
+        let name = name_of(name)?;
+        let member = if name == "data" { Member::Raw(value) } else { Member::attribute(value) };
+        Ok((name, member))
+    };
+    let each = written.into_iter().map(read).collect::<serde_json::Result<_>>();
+    Ok(Members { each: each.map_err(DecodeError::NotJson)?, is_strict })
+}
+
+/// What the parser says of a text that is no object.
+fn no_object(text: &str) -> serde_json::Error {
+    match serde_json::from_str::<&RawValue>(text) {
+        Err(error) => error,
+        Ok(_) => serde::de::Error::custom("expected a JSON object"),
+    }
+}
+
+/// A name out of its quotes, borrowed where it holds no escapes.
+fn name_of(quoted: &str) -> serde_json::Result<Cow<'_, str>> {
+    match quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(name) if !name.contains('\\') => Ok(Cow::Borrowed(name)),
+        Some(_) | None => serde_json::from_str(quoted).map(Cow::Owned),
+    }
+}
 
 enum Member<'a> {
     /// `None` is `null`, which means that the attribute is not set.
     Attribute(Option<Value>),
     /// `data`, or a member that cannot be an attribute.
-    Raw(&'a RawValue),
+    Raw(&'a str),
 }
-
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
-    }
-}
-
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::with_capacity(12);
-        while let Some(Name(name)) = map.next_key::<Name<'de>>()? {
-            let raw: &RawValue = map.next_value()?;
-            let member = if name == "data" { Member::Raw(raw) } else { Member::attribute(raw) };
-            members.push((name, member));
-        }
-        Ok(Members(members))
-    }
-}
-
-/// A member's name, borrowed where it holds no escapes.
-#[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'a> Member<'a> {
-    fn attribute(raw: &'a RawValue) -> Self {
-        let text = raw.get();
+    fn attribute(text: &'a str) -> Self {
         match text.as_bytes().first() {
             Some(b'n') => Self::Attribute(None),
             Some(b't') => Self::Attribute(Some(Value::Boolean(true))),
             Some(b'f') => Self::Attribute(Some(Value::Boolean(false))),
             Some(b'"') => match serde_json::from_str(text) {
                 Ok(text) => Self::Attribute(Some(Value::String(text))),
-                Err(_) => Self::Raw(raw),
+                Err(_) => Self::Raw(text),
             },
             Some(_) | None => match text.parse() {
                 Ok(integer) => Self::Attribute(Some(Value::Integer(integer))),
-                Err(_) => Self::Raw(raw),
+                Err(_) => Self::Raw(text),
             },
         }
     }

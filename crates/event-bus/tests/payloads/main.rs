@@ -3,43 +3,18 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use event_bus_core::signature::{SigningSecret, sign};
-use serde::Deserialize;
 use serde_json::{Value, json};
-use testkit::report::{loudly, workspace_root};
-use testkit::{Bin, CaptureSink, CapturedRequest, NatsServer, free_port, http, poll_until};
+use testkit::{
+    Bin, CaptureSink, CapturedRequest, NatsServer, free_port, github, http, poll_until, tools,
+};
 
 const LONG: Duration = Duration::from_secs(90);
 const SECRET: &str = "payloads-secret";
 
-/// One event of `@octokit/webhooks-examples`.
-#[derive(Deserialize)]
-struct Examples {
-    name: String,
-    examples: Vec<Value>,
-}
-
-fn tool(path: &str) -> Option<PathBuf> {
-    let path = workspace_root().join(".tools").join(path);
-    path.exists().then_some(path)
-}
-
-fn payloads() -> Option<Vec<(String, String)>> {
-    let file = tool("node/octokit-webhooks-examples/api.github.com/index.json")?;
-    let all: Vec<Examples> =
-        serde_json::from_slice(&std::fs::read(file).ok()?).expect("the examples are JSON");
-    let each = |event: Examples| {
-        event
-            .examples
-            .into_iter()
-            .map(move |payload| (event.name.clone(), payload.to_string()))
-            .collect::<Vec<_>>()
-    };
-    Some(all.into_iter().flat_map(each).collect())
-}
+const CHECK: &str = include_str!("check.py");
 
 fn configuration(
     folder: &Path,
@@ -78,13 +53,8 @@ fn describe(request: &CapturedRequest) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_python_sdk_reads_every_published_payload_in_both_modes() {
-    let (Some(payloads), Some(sdk)) = (payloads(), tool("python/cloudevents")) else {
-        loudly(
-            "NOT RUN: the published payloads or the Python SDK are not in .tools; run ./scripts/setup with npm and pip",
-        );
-        return;
-    };
-    assert!(payloads.len() >= 300, "only {} payloads", payloads.len());
+    let payloads: Vec<_> =
+        github::payloads().into_iter().map(|(event, data)| (event, data.to_string())).collect();
     let nats = NatsServer::start().await;
     let (structured, binary) = (CaptureSink::start().await, CaptureSink::start().await);
     let folder = tempfile::tempdir().expect("a folder");
@@ -142,13 +112,6 @@ async fn a_python_sdk_reads_every_published_payload_in_both_modes() {
     });
     let file = folder.path().join("deliveries.json");
     std::fs::write(&file, document.to_string()).expect("a file");
-    let checker = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/payloads/check.py");
-    let output = Command::new("python3")
-        .arg(checker)
-        .arg(&file)
-        .env("PYTHONPATH", sdk.parent().expect("a folder"))
-        .output()
-        .expect("python3 runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    println!("{}", String::from_utf8_lossy(&output.stdout));
+    let printed = tools::python(CHECK, &[file.to_str().expect("a path in UTF-8")]);
+    println!("{printed}");
 }

@@ -2,8 +2,10 @@
 
 use event_bus_core::delivery::{DeliveryError, Disposition};
 use event_bus_core::event::Event;
-use testkit::{CaptureSink, MotoServer, Reply, Script};
+use relay_outbound::address::AddressGuard;
+use testkit::{CaptureSink, MotoServer, NatsServer, Reply, Script};
 
+use crate::harness::try_build_guarded;
 use crate::stub::{Stub, build, config};
 
 const ROLE: &str = "role_arn = \"arn:aws:iam::123456789012:role/bridge\"";
@@ -51,4 +53,19 @@ async fn a_role_that_is_refused_is_no_outage_and_an_sts_that_is_away_is_one() {
     let result = sink.deliver(&[event()]).await.remove(0);
     assert_eq!(result.as_ref().unwrap_err().disposition(), Disposition::Hold, "{result:?}");
     assert_eq!(stub.taken(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_leads_into_a_private_network_is_refused() {
+    let (stub, nats) = (Stub::start().await, NatsServer::start().await);
+    let config = config(&format!("http://localhost:{}", stub.sink.address().port()), "");
+    let secrets = [("KEY", "secret")];
+    for (guard, is_taken) in
+        [(AddressGuard::new(true, Vec::new()), false), (AddressGuard::default(), true)]
+    {
+        let sink = try_build_guarded(&config, &nats.connect().await, secrets, &guard).unwrap();
+        let result = sink.deliver(&[event()]).await.remove(0);
+        assert_eq!(result.is_ok(), is_taken, "{result:?}");
+        assert_eq!(stub.taken().len(), usize::from(is_taken));
+    }
 }

@@ -1,14 +1,13 @@
 //! What arrives: read from SQS behind a rule of the bus, with AWS's own client for Python.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use bytes::Bytes;
 use event_bus_core::delivery::Disposition;
 use event_bus_core::event::{Data, Event, Value as Attribute};
 use serde_json::Value;
-use testkit::tools::{locate, python};
-use testkit::{MotoServer, NatsServer};
+use testkit::tools::python;
+use testkit::{MotoServer, NatsServer, github};
 
 use relay_outbound::sinks::Sink;
 
@@ -72,8 +71,7 @@ fn envelopes(moto: &MotoServer) -> BTreeMap<String, Value> {
 }
 
 fn github_events() -> Vec<Event> {
-    let file = locate("node/octokit-webhooks-examples/api.github.com/index.json");
-    payloads(&file)
+    github::payloads()
         .into_iter()
         .enumerate()
         .map(|(number, (name, payload))| {
@@ -89,30 +87,16 @@ fn github_events() -> Vec<Event> {
             .extension("deliveries", Attribute::Integer(7))
             .extension("verified", Attribute::Boolean(true))
             .extension("partitionkey", "Grüße")
-            .data(Data::Json(Bytes::from(payload)))
+            .data(Data::Json(Bytes::from(payload.to_string())))
             .build()
             .unwrap()
         })
         .collect()
 }
 
-fn payloads(file: &Path) -> Vec<(String, String)> {
-    let all: Vec<Value> = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-    let each = |event: &Value| {
-        let name = event["name"].as_str().unwrap().to_owned();
-        let examples = event["examples"].as_array().unwrap().clone();
-        examples
-            .into_iter()
-            .map(move |example| (name.clone(), example.to_string()))
-            .collect::<Vec<_>>()
-    };
-    all.iter().flat_map(each).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_published_payload_arrives_with_all_its_attributes() {
     let events = github_events();
-    assert!(events.len() >= 300, "only {} payloads", events.len());
     let (moto, sink, _nats) = world("resources = [\"{subject}\"]").await;
     for batch in events.chunks(10) {
         for result in sink.deliver(batch).await {

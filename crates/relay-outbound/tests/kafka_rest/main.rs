@@ -4,6 +4,8 @@
 //! the records hold is read again by the binding of the CloudEvents specification, here and in Python.
 #![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
+#[path = "../relay/payloads.rs"]
+mod github;
 #[path = "../relay/harness.rs"]
 #[expect(dead_code, reason = "other targets need more of it")]
 mod harness;

@@ -18,12 +18,21 @@ pub(crate) fn try_build<'a>(
     client: &Client,
     secrets: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Box<dyn Sink>, BuildError> {
+    try_build_guarded(settings, client, secrets, &AddressGuard::default())
+}
+
+/// The same, with `outbound.deny_private`.
+pub(crate) fn try_build_guarded<'a>(
+    settings: &dyn Settings,
+    client: &Client,
+    secrets: impl IntoIterator<Item = (&'a str, &'a str)>,
+    guard: &AddressGuard,
+) -> Result<Box<dyn Sink>, BuildError> {
     event_bus_runtime::install_crypto_provider();
-    let guard = AddressGuard::default();
     settings.build(&SinkContext {
         secrets: &SecretResolver::new(EnvMap::from_iter(secrets), &SecretsConfig::default()),
-        guard: &guard,
-        http: &http_client(&guard)?,
+        guard,
+        http: &http_client(guard)?,
         clock: &Clock::system(),
         client,
         objects: &Objects::new(client.clone(), &[]),

@@ -10,6 +10,8 @@ mod holding;
 mod journey;
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(feature = "kafka")]
+mod payloads;
 mod reloading;
 mod stopping;
 mod suite;

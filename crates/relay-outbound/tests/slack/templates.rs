@@ -4,7 +4,7 @@ use bytes::Bytes;
 use event_bus_core::event::{Data, Event};
 use relay_outbound::sinks::slack::ReadyMade;
 use serde_json::{Value, json};
-use testkit::report::{loudly, workspace_root};
+use testkit::github;
 
 use crate::stub::Slack;
 use crate::workshop::Workshop;
@@ -21,18 +21,6 @@ const FOR_GITHUB: [(&str, &[&str]); 6] = [
     ("deployment", &["deployment", "deployment_status"]),
     ("dispatch", &["repository_dispatch", "workflow_dispatch"]),
 ];
-
-/// Every published payload with the name of its event; `None` if they are not on this machine.
-fn payloads() -> Option<Vec<(String, Value)>> {
-    let file = ".tools/node/octokit-webhooks-examples/api.github.com/index.json";
-    let all: Value =
-        serde_json::from_slice(&std::fs::read(workspace_root().join(file)).ok()?).unwrap();
-    let all = all.as_array().unwrap().iter().flat_map(|event| {
-        let name = event["name"].as_str().unwrap();
-        event["examples"].as_array().unwrap().iter().map(|each| (name.to_owned(), each.clone()))
-    });
-    Some(all.collect())
-}
 
 fn event(kind: &str, data: &Value) -> Event {
     Event::builder("1", "https://github.com/o/r", kind)
@@ -64,10 +52,7 @@ fn assert_sound(text: &str) {
 
 #[tokio::test]
 async fn every_published_payload_fills_its_templates() {
-    let Some(payloads) = payloads() else {
-        loudly("NOT RUN: the published payloads are not in .tools; run ./scripts/setup with npm");
-        return;
-    };
+    let payloads = github::payloads();
     for (template, names) in FOR_GITHUB {
         let matching = payloads.iter().filter(|(name, _)| names.contains(&&**name));
         let events: Vec<_> = matching.map(|(name, payload)| event(name, payload)).collect();

@@ -9,7 +9,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "aws")]
-pub use sdk::{Access, AccessKey, SdkConfig, configure};
+pub use sdk::{
+    Access, AccessKey, DnsFuture, ResolveDns, ResolveDnsError, SdkConfig, SharedDnsResolver,
+    configure,
+};
 
 /// Region, identity and endpoint of AWS.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

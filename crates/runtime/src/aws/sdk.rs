@@ -16,6 +16,9 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 pub use aws_config::SdkConfig;
+pub use aws_smithy_runtime_api::client::dns::{
+    DnsFuture, ResolveDns, ResolveDnsError, SharedDnsResolver,
+};
 
 use crate::{Secret, SecretError};
 
@@ -38,6 +41,8 @@ pub struct Access {
     pub role_arn: Option<String>,
     /// Address of STS, which is asked for the role.
     pub sts_endpoint_url: Option<String>,
+    /// Looks names up, instead of the system.
+    pub resolver: Option<SharedDnsResolver>,
 }
 
 /// An access key. It does not print its secret half.
@@ -54,7 +59,11 @@ pub struct AccessKey {
 pub async fn configure(access: &Access, timeout: Duration) -> Result<SdkConfig, SecretError> {
     let timeouts =
         TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).operation_timeout(timeout).build();
-    let client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+    let client = match &access.resolver {
+        Some(resolver) => client.build_with_resolver(resolver.clone()),
+        None => client.build_https(),
+    };
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(client)
         .retry_config(RetryConfig::disabled())

@@ -6,8 +6,9 @@ import time
 
 from confluent_kafka import Consumer, TopicPartition
 
-broker, topic = sys.argv[1:3]
-consumer = Consumer({"bootstrap.servers": broker, "group.id": "reader", "enable.auto.commit": False})
+broker, topic, settings = sys.argv[1:4]
+settings = {"bootstrap.servers": broker, "group.id": "reader", "enable.auto.commit": False, **json.loads(settings)}
+consumer = Consumer(settings)
 metadata = consumer.list_topics(topic, timeout=20).topics[topic]
 ends = {}
 for partition in metadata.partitions:

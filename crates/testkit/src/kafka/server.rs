@@ -8,6 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::certificates::Authority;
+use crate::kerberos::Kdc;
 use crate::process::{Daemon, listens};
 use crate::{free_port, tools};
 
@@ -16,6 +17,9 @@ pub const USER: &str = "event-bus";
 
 /// The password of [`USER`].
 pub const PASSWORD: &str = "kafka-secret";
+
+/// The broker as Kerberos knows it.
+const SERVICE: &str = "kafka/127.0.0.1";
 
 /// Id of the cluster; any 16 bytes in base64url.
 const CLUSTER: &str = "ZXZlbnQtYnVzLXRlc3QtMQ";
@@ -30,6 +34,8 @@ pub struct KafkaServerBuilder {
     advertised: Option<u16>,
     secured: bool,
     client_certificates: bool,
+    /// What Java's Kerberos reads, and the keys of the broker.
+    kerberos: Option<(PathBuf, PathBuf)>,
 }
 
 /// A running broker. Dropping it kills the process and removes its data.
@@ -38,6 +44,7 @@ pub struct KafkaServer {
     port: u16,
     folder: TempDir,
     daemon: Daemon,
+    secured: bool,
 }
 
 impl KafkaServerBuilder {
@@ -55,11 +62,18 @@ impl KafkaServerBuilder {
         self
     }
 
-    /// The listener is SASL_SSL with SCRAM-SHA-512 and PLAIN for [`USER`].
+    /// The listener is SASL_SSL with SCRAM-SHA-512 and PLAIN for [`USER`], and OAUTHBEARER for any unsigned token.
     #[must_use]
     pub fn sasl_ssl(mut self) -> Self {
         self.secured = true;
         self
+    }
+
+    /// The listener is SASL_SSL and takes, beside the above, the principals of this realm.
+    #[must_use]
+    pub fn kerberos(mut self, centre: &Kdc) -> Self {
+        self.kerberos = Some((centre.config(), centre.keytab(SERVICE)));
+        self.sasl_ssl()
     }
 
     /// The listener also asks for a client's certificate.
@@ -82,13 +96,17 @@ impl KafkaServerBuilder {
         let log_settings = folder.path().join("log4j2.properties");
         fs::write(&log_settings, LOGGING).expect("a file");
         format(&properties, self.secured);
+        let kerberos = self.kerberos.map(|(config, _)| config);
         let daemon = Daemon::new("Kafka", folder.path().join("log"), move || {
             let mut command = java();
             command.arg(format!("-Dlog4j2.configurationFile={}", log_settings.display()));
+            if let Some(config) = &kerberos {
+                command.arg(format!("-Djava.security.krb5.conf={}", config.display()));
+            }
             command.arg("kafka.Kafka").arg(&properties);
             command
         });
-        let server = KafkaServer { port, folder, daemon };
+        let server = KafkaServer { port, folder, daemon, secured: self.secured };
         server.run().await;
         server
     }
@@ -112,32 +130,53 @@ impl KafkaServerBuilder {
         );
         if self.secured {
             make_certificates(folder);
-            let login = format!(
-                "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"{USER}\" \
-                 password=\"{PASSWORD}\" user_{USER}=\"{PASSWORD}\";"
-            );
-            let scram = format!(
-                "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"{USER}\" \
-                 password=\"{PASSWORD}\";"
-            );
-            let auth = if self.client_certificates { "required" } else { "none" };
-            write!(
-                text,
-                "sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN\nsasl.mechanism.inter.broker.protocol=PLAIN\n\
-                 listener.name.client.plain.sasl.jaas.config={login}\n\
-                 listener.name.client.scram-sha-512.sasl.jaas.config={scram}\n\
-                 ssl.keystore.type=PEM\nssl.keystore.location={}\nssl.truststore.type=PEM\n\
-                 ssl.truststore.location={}\nlistener.name.client.ssl.client.auth={auth}\n\
-                 ssl.endpoint.identification.algorithm=\n",
-                folder.join("server.pem").display(),
-                folder.join("ca.pem").display()
-            )
-            .expect("writing to a string");
+            self.secure(&mut text, folder);
         }
         for (name, value) in &self.settings {
             writeln!(text, "{name}={value}").expect("writing to a string");
         }
         text
+    }
+
+    fn secure(&self, text: &mut String, folder: &Path) {
+        let secret = format!("username=\"{USER}\" password=\"{PASSWORD}\"");
+        let mut logins = vec![
+            ("SCRAM-SHA-512", format!("scram.ScramLoginModule required {secret}")),
+            (
+                "PLAIN",
+                format!("plain.PlainLoginModule required {secret} user_{USER}=\"{PASSWORD}\""),
+            ),
+            ("OAUTHBEARER", "oauthbearer.OAuthBearerLoginModule required".to_owned()),
+        ];
+        for (_, login) in &mut logins {
+            login.insert_str(0, "org.apache.kafka.common.security.");
+        }
+        if let Some((_, keytab)) = &self.kerberos {
+            let login = format!(
+                "com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true storeKey=true \
+                 keyTab=\"{}\" principal=\"{SERVICE}\"",
+                keytab.display()
+            );
+            logins.push(("GSSAPI", login));
+        }
+        let mechanisms: Vec<_> = logins.iter().map(|(mechanism, _)| *mechanism).collect();
+        let auth = if self.client_certificates { "required" } else { "none" };
+        write!(
+            text,
+            "sasl.enabled.mechanisms={}\nsasl.mechanism.inter.broker.protocol=PLAIN\n\
+             sasl.kerberos.service.name=kafka\nssl.keystore.type=PEM\nssl.keystore.location={}\n\
+             ssl.truststore.type=PEM\nssl.truststore.location={}\n\
+             listener.name.client.ssl.client.auth={auth}\nssl.endpoint.identification.algorithm=\n",
+            mechanisms.join(","),
+            folder.join("server.pem").display(),
+            folder.join("ca.pem").display()
+        )
+        .expect("writing to a string");
+        for (mechanism, login) in logins {
+            let mechanism = mechanism.to_lowercase();
+            writeln!(text, "listener.name.client.{mechanism}.sasl.jaas.config={login};")
+                .expect("writing to a string");
+        }
     }
 }
 
@@ -200,7 +239,17 @@ impl KafkaServer {
 
     /// Every record of a topic as a stock client reads it: `key`, `headers`, `value` (base64) and `partition`.
     pub fn records(&self, topic: &str) -> Vec<serde_json::Value> {
-        let text = tools::python(include_str!("records.py"), &[&self.address(), topic]);
+        let settings = if self.secured {
+            serde_json::json!({
+                "security.protocol": "SASL_SSL", "ssl.ca.location": self.ca(),
+                "sasl.mechanism": "PLAIN", "sasl.username": USER, "sasl.password": PASSWORD,
+            })
+        } else {
+            serde_json::json!({})
+        };
+        let arguments = [self.address(), topic.to_owned(), settings.to_string()];
+        let text =
+            tools::python(include_str!("records.py"), &arguments.each_ref().map(String::as_str));
         let parse = |line| serde_json::from_str(line).expect("a line of JSON");
         text.lines().map(parse).collect()
     }

@@ -1,10 +1,10 @@
 //! Entries on a bus of AWS EventBridge.
 
-mod backoff;
 mod config;
 mod entry;
 mod errors;
 mod fields;
+mod resolve;
 mod sink;
 mod trace;
 

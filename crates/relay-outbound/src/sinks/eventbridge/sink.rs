@@ -2,22 +2,22 @@
 //!
 //! EventBridge knows no event again: one that was taken without our hearing of it is delivered a second time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use event_bus_core::event::Event;
-use event_bus_runtime::aws::{self, Access, AccessKey};
+use event_bus_runtime::aws::{self, Access, AccessKey, SharedDnsResolver};
 use tokio::sync::OnceCell;
 use url::Url;
 
 use super::Config;
-use super::backoff::Backoff;
 use super::entry::{Entry, requests};
 use super::errors::Answer;
 use super::fields::Fields;
-use crate::sinks::{BuildError, CheckError, Delivery, Sink, SinkContext};
+use crate::sinks::{BuildError, CheckError, Delivery, Pace, Sink, SinkContext};
 
 /// A bus of EventBridge. Its only success is an entry with an event id.
 #[derive(Debug)]
@@ -27,7 +27,8 @@ pub struct EventBridgeSink {
     client: OnceCell<Client>,
     bus: String,
     fields: Fields,
-    backoff: Backoff,
+    /// Shared with all routes that use the quota of this bus.
+    pace: Arc<Pace>,
     timeout: Duration,
 }
 
@@ -44,20 +45,23 @@ impl EventBridgeSink {
             access_key: None,
             role_arn: config.role_arn.clone(),
             sts_endpoint_url: config.sts_endpoint_url.as_ref().map(Url::to_string),
+            resolver: Some(SharedDnsResolver::new(context.guard.clone())),
         };
         if let (Some(id), Some(secret)) = (&config.access_key_id, &config.secret_access_key) {
             let secret = context.secrets.resolve(secret).map_err(BuildError::Secret)?;
             access.access_key = Some(AccessKey { id: id.clone(), secret });
         }
-        let endpoint = config.endpoint_url.as_ref().map_or("", Url::as_str);
-        let place = format!("eventbridge {:?} {endpoint} {}", access.region, config.bus);
+        // Who asks tells the account, whose quota it is.
+        let Access { region, profile, role_arn, .. } = &access;
+        let place = (region, profile, &config.access_key_id, role_arn, &config.endpoint_url);
+        let place = format!("eventbridge {} {place:?}", config.bus);
         Ok(Self {
             access,
             endpoint: config.endpoint_url.clone(),
             client: OnceCell::new(),
             bus: config.bus.clone(),
             fields: fields.map_err(|(key, error)| BuildError::Setting(key, error.into()))?,
-            backoff: Backoff::of(&place, context.paces),
+            pace: context.paces.of(place.as_bytes(), || Pace::new(Duration::ZERO, 1)),
             timeout: config.timeout,
         })
     }
@@ -105,14 +109,14 @@ impl EventBridgeSink {
         }
     }
 
-    /// Tells the bus's backoff what came of a delivery, and the throttled events how long they wait.
+    /// Tells the bus's pace what came of a delivery, and the throttled events how long they wait.
     fn learn(&self, answers: &mut [Result<(), Answer>]) {
         if answers.iter().any(Result::is_ok) {
-            self.backoff.taken();
+            self.pace.took();
         }
         let mut errors = answers.iter().filter_map(|answer| answer.as_ref().err());
         let Some(first) = errors.find(|answer| answer.is_throttled()) else { return };
-        let wait = self.backoff.throttled(first.retry_after());
+        let wait = self.pace.back_off(first.retry_after());
         for answer in answers {
             match answer {
                 Err(error) if error.is_throttled() => *error = error.clone().after(wait),
@@ -137,7 +141,7 @@ impl EventBridgeSink {
 #[async_trait]
 impl Sink for EventBridgeSink {
     async fn turn(&self) {
-        self.backoff.turn().await;
+        self.pace.turn().await;
     }
 
     async fn deliver(&self, batch: &[Event]) -> Vec<Delivery> {

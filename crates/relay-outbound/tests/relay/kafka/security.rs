@@ -2,12 +2,16 @@
 
 use std::fs;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use event_bus_core::delivery::DeliveryError;
 use event_bus_runtime::SecretRef;
 use relay_outbound::sinks::kafka::{Config, Mechanism, Sasl, Tls};
+use relay_outbound::sinks::oauth2;
+use serde_json::{Value, json};
 use testkit::certificates::Authority;
 use testkit::kafka::{PASSWORD, USER};
-use testkit::{KafkaServer, NatsServer};
+use testkit::{CaptureSink, KafkaServer, NatsServer, Reply, Script};
 
 use super::suite::config;
 use crate::harness::try_build;
@@ -48,6 +52,54 @@ async fn a_right_password_delivers_and_a_wrong_one_waits_for_a_new_secret() {
             sink.close().await;
         }
     }
+    assert_eq!(kafka.records("secured").len(), 2, "one by each mechanism");
+}
+
+/// A token that says who and until when, and that nobody signed.
+fn token(expires: i64) -> String {
+    let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let claims = json!({ "sub": "relay", "iat": 1_700_000_000, "exp": expires });
+    format!("{}.{}.", encode(json!({ "alg": "none" })), encode(claims))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_delivers_until_the_broker_refuses_it() {
+    let nats = NatsServer::start().await;
+    let client = nats.connect().await;
+    let kafka = KafkaServer::builder().sasl_ssl().start().await;
+    let endpoint = CaptureSink::start().await;
+    for (expires, is_right) in [(4_000_000_000, true), (1_700_000_001, false)] {
+        let body = json!({
+            "access_token": token(expires), "token_type": "Bearer", "expires_in": 600,
+        });
+        endpoint.set_script(Script::reply(Reply::status(200).body(body.to_string())));
+        let config = Config {
+            sasl: Some(Sasl {
+                mechanism: Mechanism::OauthBearer,
+                user: None,
+                password: None,
+                oauth2: Some(oauth2::Config {
+                    token_url: format!("{}token", endpoint.url()).parse().unwrap(),
+                    client_id: "relay".to_owned(),
+                    client_secret: SecretRef::Env("CLIENT".to_owned()),
+                    scope: None,
+                    audience: None,
+                    client_auth: oauth2::ClientAuth::Basic,
+                }),
+                ..sasl(Mechanism::OauthBearer)
+            }),
+            tls: Some(Tls { ca: Some(kafka.ca()), ..Tls::default() }),
+            ..config(&kafka.address(), "secured")
+        };
+        let sink = try_build(&config, &client, [("CLIENT", "secret")]).unwrap();
+        match sink.deliver(&[event("1")]).await.remove(0) {
+            Ok(()) => assert!(is_right),
+            Err(DeliveryError::Unauthorized { .. }) => assert!(!is_right),
+            Err(other) => panic!("{expires}: {other:?}"),
+        }
+        sink.close().await;
+    }
+    assert_eq!(kafka.records("secured").len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
