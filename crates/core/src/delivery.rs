@@ -47,6 +47,9 @@ pub enum DeliveryError {
     /// The event has no form that this destination could take.
     #[error("event cannot be encoded for this destination")]
     Unencodable(#[source] BoxError),
+    /// The data of the event, which lies outside of it, cannot be read now; nothing was delivered.
+    #[error("data of the event cannot be read")]
+    Unreadable(#[source] BoxError),
 }
 
 /// Why a destination refused an event for good.
@@ -88,7 +91,7 @@ impl DeliveryError {
         match self {
             Self::Unreachable(_) => Disposition::Hold,
             Self::Unavailable { retry_after, .. } => Disposition::Retry { after: *retry_after },
-            Self::Unauthorized { .. } => Disposition::Retry { after: None },
+            Self::Unauthorized { .. } | Self::Unreadable(_) => Disposition::Retry { after: None },
             Self::Gone { .. } => Disposition::Disable,
             Self::Refused(_) | Self::Unencodable(_) => Disposition::DeadLetter,
         }
@@ -103,7 +106,8 @@ impl DeliveryError {
             Self::Refused(Refusal::Status(status)) => Some(*status),
             Self::Unreachable(_)
             | Self::Refused(Refusal::TooLarge { .. } | Refusal::Constraint(_))
-            | Self::Unencodable(_) => None,
+            | Self::Unencodable(_)
+            | Self::Unreadable(_) => None,
         }
     }
 

@@ -16,9 +16,9 @@ use event_bus_core::wire::{Attempts, DeadLetter, Retry};
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
-use crate::claimed;
+use crate::claimed::{self, Unfetched};
 use crate::filter::Verdict;
-use crate::hold::{NoPass, RouteState, Unreachable};
+use crate::hold::{NoPass, RouteState, Tries, Unreachable};
 use crate::incoming::{Envelope, Lane};
 use crate::metrics::DeliveryOutcome;
 use crate::origin::{self, UnreadableEvent};
@@ -55,6 +55,8 @@ enum Prepared {
     Deliver(Event),
     /// Its data lies elsewhere.
     Fetch(Event, ClaimCheck),
+    /// It cannot be read now.
+    Later,
     Settle(Settlement),
 }
 
@@ -77,7 +79,7 @@ pub(crate) async fn handle(route: &Route, messages: Vec<Message>, lane: Lane) {
     let held = || items.iter().filter(|item| !item.is_settled()).map(|item| &item.message);
     let work = async {
         let mut open = Vec::with_capacity(items.len());
-        let mut claimed = Vec::new();
+        let (mut claimed, mut later, mut settlements) = (Vec::new(), Vec::new(), Vec::new());
         for (item, problem) in items.iter().zip(unreadable) {
             let prepared = match problem {
                 None => prepare(route, &item.envelope).await,
@@ -89,15 +91,23 @@ pub(crate) async fn handle(route: &Route, messages: Vec<Message>, lane: Lane) {
             match prepared {
                 Prepared::Deliver(event) => open.push(Open { item, event }),
                 Prepared::Fetch(event, check) => claimed.push((item, event, check)),
-                Prepared::Settle(settlement) => finish(route, item, &settlement).await,
+                Prepared::Later => later.push(item),
+                Prepared::Settle(settlement) => settlements.push((item, settlement)),
             }
         }
-        if !open.is_empty() {
-            deliver(route, open).await;
-        }
-        for (item, event, check) in claimed {
-            deliver_claimed(route, item, event, &check).await;
-        }
+        let deliveries = async {
+            if !open.is_empty() {
+                deliver(route, open).await;
+            }
+            for (item, event, check) in claimed {
+                Box::pin(deliver_claimed(route, item, event, &check)).await;
+            }
+            for item in later {
+                Box::pin(deliver_later(route, item)).await;
+            }
+        };
+        // What is decided already may have to wait for the bus, and the others not for it.
+        tokio::join!(finish_all(route, &settlements), deliveries);
     };
     settle::while_held(held, work).await;
 }
@@ -175,7 +185,7 @@ async fn prepare(route: &Route, envelope: &Envelope) -> Prepared {
         Ok(event) => event,
         Err(UnreadableEvent::Unavailable(error)) => {
             tracing::warn!(route = route.name(), error = %Chain(&*error), "a payload cannot be fetched now");
-            return Prepared::Settle(Settlement::NotDue(SETTLE_AGAIN));
+            return Prepared::Later;
         }
         Err(error @ (UnreadableEvent::Invalid(_) | UnreadableEvent::Lost { .. })) => {
             let detail = Chain(&error).to_string();
@@ -189,10 +199,16 @@ async fn prepare(route: &Route, envelope: &Envelope) -> Prepared {
             return Prepared::Settle(undecodable(route, envelope, detail));
         }
     };
+    if envelope.lane == Lane::Events && route.filter().rules_out(&event) {
+        return Prepared::Settle(Settlement::Filtered);
+    }
     match ClaimCheck::of(&event) {
         Some(Ok(check)) => Prepared::Fetch(event, check),
         Some(Err(error)) => Prepared::Settle(undecodable(route, envelope, error.to_string())),
         None => match judge_new(route, envelope, &event) {
+            Some(Settlement::Retry(_)) if !route.room().await => {
+                Prepared::Settle(Settlement::Returned)
+            }
             Some(settlement) => Prepared::Settle(settlement),
             None => Prepared::Deliver(event),
         },
@@ -227,22 +243,61 @@ fn passes(route: &Route, event: &Event) -> bool {
 
 /// One at a time, so that only one of them is in memory.
 async fn deliver_claimed(route: &Route, item: &Item, event: Event, check: &ClaimCheck) {
-    let _turn = tokio::select! {
-        () = route.stopping() => return finish(route, item, &Settlement::Returned).await,
-        turn = route.turn_for_claimed() => turn,
-    };
-    match claimed::fetch(route, &item.envelope, event, check).await {
-        Ok(event) => deliver(route, vec![Open { item, event }]).await,
-        Err(settlement) => finish(route, item, &settlement).await,
+    // Not while it has the turn, which retries need to make the room that it would wait for.
+    let mut goes_on = item.envelope.lane != Lane::Events || route.room().await;
+    while goes_on {
+        let turn = tokio::select! {
+            () = route.stopping() => break,
+            turn = route.turn_for_claimed() => turn,
+        };
+        match claimed::fetch(route, &item.envelope, &event, check).await {
+            Ok(event) => return deliver_with_room(route, vec![Open { item, event }]).await,
+            Err(Unfetched::Settled(settlement)) => return finish(route, item, &settlement).await,
+            Err(Unfetched::Later) => drop(turn),
+        }
+        goes_on = wait_for_bus(route).await;
+    }
+    finish(route, item, &Settlement::Returned).await;
+}
+
+/// Tries to read an event until that succeeds. It stays here meanwhile: a message that is given back again and again is in
+/// the end taken for one that kills the relay.
+async fn deliver_later(route: &Route, item: &Item) {
+    while wait_for_bus(route).await {
+        match prepare(route, &item.envelope).await {
+            Prepared::Deliver(event) => return deliver(route, vec![Open { item, event }]).await,
+            Prepared::Fetch(event, check) => {
+                return deliver_claimed(route, item, event, &check).await;
+            }
+            Prepared::Settle(settlement) => return finish(route, item, &settlement).await,
+            Prepared::Later => {}
+        }
+    }
+    finish(route, item, &Settlement::Returned).await;
+}
+
+/// Returns whether the route goes on.
+async fn wait_for_bus(route: &Route) -> bool {
+    tokio::select! {
+        () = route.stopping() => false,
+        () = sleep(SETTLE_AGAIN) => true,
     }
 }
 
+async fn deliver(route: &Route, open: Vec<Open<'_>>) {
+    let is_new = open.iter().any(|open| open.item.envelope.lane == Lane::Events);
+    if is_new && !route.room().await {
+        return give_back(route, open).await;
+    }
+    deliver_with_room(route, open).await;
+}
+
 /// Tries until the destination has answered for every event, or the route stops.
-async fn deliver(route: &Route, mut open: Vec<Open<'_>>) {
+async fn deliver_with_room(route: &Route, mut open: Vec<Open<'_>>) {
     let Some(_bytes) = route.admit(open.iter().map(|open| &open.item.envelope)).await else {
         return give_back(route, open).await;
     };
-    let mut lone_failures = 0;
+    let mut tries = Tries::default();
     while !open.is_empty() {
         let pass = tokio::select! {
             biased;
@@ -265,11 +320,16 @@ async fn deliver(route: &Route, mut open: Vec<Open<'_>>) {
             (error.disposition() == Disposition::Hold).then_some(error)
         });
         let unreachable =
-            unreachable.map(|error| (error, route.hold().unanswered(&pass, &mut lone_failures)));
+            unreachable.map(|error| (error, route.hold().unanswered(&pass, &mut tries)));
         let mut wait = Duration::ZERO;
-        if let Some((error, Unreachable::Wait(time))) = &unreachable {
-            route.note_unreachable(error);
-            wait = *time;
+        let mut room = None;
+        match &unreachable {
+            Some((error, Unreachable::Wait(time))) => {
+                route.note_unreachable(error);
+                wait = *time;
+            }
+            Some((_, Unreachable::MakeRoom(time))) => room = Some(Settlement::NotDue(*time)),
+            Some((_, Unreachable::Counts)) | None => {}
         }
         let counts = matches!(unreachable, Some((_, Unreachable::Counts)));
         drop(pass);
@@ -278,7 +338,10 @@ async fn deliver(route: &Route, mut open: Vec<Open<'_>>) {
         for ((item, event), result) in items.into_iter().zip(events).zip(&results) {
             match judge(route, &item.envelope, &event, result, counts) {
                 Some(settlement) => settlements.push((item, settlement)),
-                None => open.push(Open { item, event }),
+                None => match &room {
+                    Some(settlement) => settlements.push((item, settlement.clone())),
+                    None => open.push(Open { item, event }),
+                },
             }
         }
         finish_all(route, &settlements).await;
@@ -293,9 +356,16 @@ async fn deliver(route: &Route, mut open: Vec<Open<'_>>) {
 
 /// Whether the destination said something about the event, and goes on taking others.
 fn is_answer(result: &Delivery) -> bool {
-    match result.as_ref().map_err(DeliveryError::disposition) {
-        Ok(()) | Err(Disposition::Retry { .. } | Disposition::DeadLetter) => true,
-        Err(Disposition::Hold | Disposition::Disable) => false,
+    match result {
+        Ok(())
+        | Err(
+            DeliveryError::Unavailable { .. }
+            | DeliveryError::Unauthorized { .. }
+            | DeliveryError::Refused(_),
+        ) => true,
+        // These two were never sent.
+        Err(DeliveryError::Unencodable(_) | DeliveryError::Unreadable(_)) => false,
+        Err(DeliveryError::Unreachable(_) | DeliveryError::Gone { .. }) => false,
     }
 }
 
@@ -376,6 +446,7 @@ fn give_up(route: &Route, envelope: &Envelope, event: &Event, error: &DeliveryEr
         DeliveryError::Unencodable(_) => DeadLetterReason::Unencodable,
         DeliveryError::Refused(_)
         | DeliveryError::Unreachable(_)
+        | DeliveryError::Unreadable(_)
         | DeliveryError::Unavailable { .. }
         | DeliveryError::Unauthorized { .. }
         | DeliveryError::Gone { .. } => DeadLetterReason::Refused,

@@ -57,12 +57,17 @@ impl Filter {
         self.expression.as_ref().is_some_and(|expression| expression.reads_data)
     }
 
-    /// Judges an event.
-    pub fn judge(&self, event: &Event) -> Verdict {
+    /// Whether the attributes alone tell that an event is not for this route.
+    pub fn rules_out(&self, event: &Event) -> bool {
         let any = |prefixes: &[Prefix], text: &str| {
             prefixes.is_empty() || prefixes.iter().any(|prefix| prefix.matches(text))
         };
-        if !any(&self.types, event.kind()) || !any(&self.sources, event.ce_source()) {
+        !any(&self.types, event.kind()) || !any(&self.sources, event.ce_source())
+    }
+
+    /// Judges an event.
+    pub fn judge(&self, event: &Event) -> Verdict {
+        if self.rules_out(event) {
             return Verdict::Drop;
         }
         match &self.expression {

@@ -2,13 +2,13 @@
 //!
 //! While a route holds, its events wait: those under way here, the others on the bus. No attempt is counted. One event at
 //! a time is tried, 1 s, 2 s, 4 s … 30 s apart, and the waiting events take turns, so that one that can never pass does not keep the
-//! others from showing that the destination is back. When that has lasted half a minute, all but the one that probes go
-//! back to the bus: another replica may reach the destination.
+//! others from showing that the destination is back. When that has lasted half a minute, all but a few go back to the
+//! bus: another replica may reach the destination. In the end those few go back too, and others take their place.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{MutexGuard, watch};
+use tokio::sync::{MutexGuard, Semaphore, SemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until};
 
 /// Failures in a row, without any answer in between, after which the destination counts as away.
@@ -22,6 +22,16 @@ const LAST_PROBE: Duration = Duration::from_secs(30);
 
 /// How long waiting events are kept when a hold begins. Most holds are shorter, and cost no second delivery then.
 const KEEP_FOR: Duration = Duration::from_secs(30);
+
+/// Batches that stay for the whole of a hold. One would not do: it may hold the event that nobody ever answers.
+pub const PROBERS: usize = 3;
+
+/// How long one of them probes before it makes room for another. Each such change has the server deliver what waits once
+/// more, which it counts; so they must be few.
+const PROBE_FOR: Duration = Duration::from_secs(30 * 60);
+
+/// How long what made room stays away, so that another one comes first.
+const AWAY_FOR: Duration = Duration::from_secs(60);
 
 /// Whether a route delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +51,17 @@ pub struct Hold {
     counters: Mutex<Counters>,
     /// Whose turn it is to try a destination that is away; tokio's mutex is fair.
     turn: tokio::sync::Mutex<()>,
+    /// For those that stay.
+    probers: Semaphore,
+}
+
+/// What has come of the tries to deliver something.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tries {
+    /// Tries without an answer while others got one.
+    lone_failures: u32,
+    /// When it first probed.
+    probed: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -59,6 +80,7 @@ pub struct Pass<'a> {
     began: Instant,
     /// Held while this delivery is the probe.
     turn: Option<MutexGuard<'a, ()>>,
+    _place: Option<SemaphorePermit<'a>>,
 }
 
 /// No leave to try.
@@ -77,6 +99,8 @@ pub enum Unreachable {
     Wait(Duration),
     /// The destination answers others: this was an attempt of this event.
     Counts,
+    /// Let another event probe, and come again after this time; nothing is counted.
+    MakeRoom(Duration),
 }
 
 impl Hold {
@@ -92,6 +116,7 @@ impl Hold {
                 keep_until: Instant::now(),
             }),
             turn: tokio::sync::Mutex::new(()),
+            probers: Semaphore::new(PROBERS),
         }
     }
 
@@ -108,9 +133,12 @@ impl Hold {
     /// Waits until a delivery may be tried.
     pub async fn enter(&self) -> Result<Pass<'_>, NoPass> {
         let mut state = self.watch();
+        let mut place = None;
         loop {
             match *state.borrow_and_update() {
-                RouteState::Open => return Ok(Pass { began: Instant::now(), turn: None }),
+                RouteState::Open => {
+                    return Ok(Pass { began: Instant::now(), turn: None, _place: None });
+                }
                 RouteState::Disabled => return Err(NoPass::Disabled),
                 RouteState::Held => {}
             }
@@ -119,13 +147,18 @@ impl Hold {
                 biased;
                 _ = state.changed() => continue,
                 turn = self.turn.lock() => turn,
-                () = sleep_until(keep_until) => return Err(NoPass::GiveBack),
+                () = sleep_until(keep_until), if place.is_none() => {
+                    place = Some(self.probers.try_acquire().map_err(|_| NoPass::GiveBack)?);
+                    continue;
+                }
             };
             let due = self.lock().next_probe;
             tokio::select! {
                 biased;
                 _ = state.changed() => {}
-                () = sleep_until(due) => return Ok(Pass { began: Instant::now(), turn: Some(turn) }),
+                () = sleep_until(due) => {
+                    return Ok(Pass { began: Instant::now(), turn: Some(turn), _place: place });
+                }
             }
         }
     }
@@ -146,12 +179,12 @@ impl Hold {
         })
     }
 
-    /// No answer. `lone_failures` counts, for this event, how often that happened while others got through.
-    pub fn unanswered(&self, pass: &Pass<'_>, lone_failures: &mut u32) -> Unreachable {
+    /// No answer. `tries` are those of what was tried.
+    pub fn unanswered(&self, pass: &Pass<'_>, tries: &mut Tries) -> Unreachable {
         let mut counters = self.lock();
         if counters.last_answer.is_some_and(|time| time > pass.began) {
-            *lone_failures += 1;
-            if *lone_failures >= LONE_FAILURES {
+            tries.lone_failures += 1;
+            if tries.lone_failures >= LONE_FAILURES {
                 return Unreachable::Counts;
             }
         }
@@ -162,6 +195,9 @@ impl Hold {
             if pass.is_probe() {
                 counters.probe_wait = (counters.probe_wait * 2).min(LAST_PROBE);
                 counters.next_probe = now + counters.probe_wait;
+                if now >= *tries.probed.get_or_insert(now) + PROBE_FOR {
+                    return Unreachable::MakeRoom(AWAY_FOR);
+                }
             }
             return Unreachable::Wait(Duration::ZERO);
         }
@@ -212,11 +248,14 @@ impl Default for Hold {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt as _;
+    use futures_util::stream::FuturesUnordered;
+
     use super::*;
 
     async fn fail(hold: &Hold) -> Unreachable {
         let pass = hold.enter().await.unwrap();
-        hold.unanswered(&pass, &mut 0)
+        hold.unanswered(&pass, &mut Tries::default())
     }
 
     #[tokio::test(start_paused = true)]
@@ -267,13 +306,37 @@ mod tests {
             fail(&hold).await;
         }
         let first = hold.enter().await.unwrap();
-        // A second one cannot probe while the first one does, and goes back to the bus after a while.
+        // A few others stay and wait for their turn; the rest goes back to the bus after a while.
         let began = Instant::now();
-        assert_eq!(hold.enter().await.err(), Some(NoPass::GiveBack));
+        let mut others: FuturesUnordered<_> = (0..10).map(|_| hold.enter()).collect();
+        for _ in 0..10 - PROBERS {
+            assert_eq!(others.next().await.unwrap().err(), Some(NoPass::GiveBack));
+        }
         assert!((20..=30).contains(&began.elapsed().as_secs()));
-        hold.unanswered(&first, &mut 0);
+        hold.unanswered(&first, &mut Tries::default());
         drop(first);
-        assert!(hold.enter().await.unwrap().is_probe());
+        for _ in 0..PROBERS {
+            let pass = others.next().await.unwrap().unwrap();
+            assert!(pass.is_probe());
+            hold.unanswered(&pass, &mut Tries::default());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_probes_for_long_makes_room_for_another() {
+        let hold = Hold::new();
+        for _ in 0..5 {
+            fail(&hold).await;
+        }
+        let (began, mut tries) = (Instant::now(), Tries::default());
+        loop {
+            let pass = hold.enter().await.unwrap();
+            if hold.unanswered(&pass, &mut tries) == Unreachable::MakeRoom(AWAY_FOR) {
+                break;
+            }
+        }
+        assert_eq!(began.elapsed().as_secs() / 60, 30);
+        assert_eq!(hold.state(), RouteState::Held);
     }
 
     #[tokio::test(start_paused = true)]
@@ -284,7 +347,7 @@ mod tests {
             passes.push(hold.enter().await.unwrap());
         }
         for pass in &passes {
-            hold.unanswered(pass, &mut 0);
+            hold.unanswered(pass, &mut Tries::default());
         }
         let began = Instant::now();
         assert!(hold.enter().await.unwrap().is_probe());
@@ -294,13 +357,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_event_that_fails_alone_uses_up_its_own_attempts() {
         let hold = Hold::new();
-        let mut lone_failures = 0;
+        let mut tries = Tries::default();
         let mut verdicts = Vec::new();
         for _ in 0..3 {
             let pass = hold.enter().await.unwrap();
             tokio::time::advance(Duration::from_secs(1)).await;
             hold.answered();
-            verdicts.push(hold.unanswered(&pass, &mut lone_failures));
+            verdicts.push(hold.unanswered(&pass, &mut tries));
         }
         assert_eq!(verdicts[2], Unreachable::Counts);
         assert!(!verdicts[..2].contains(&Unreachable::Counts));

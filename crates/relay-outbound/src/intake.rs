@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::delivery::handle;
-use crate::hold::RouteState;
+use crate::hold::{PROBERS, RouteState};
 use crate::incoming::Lane;
 use crate::route::Route;
 use crate::settle;
@@ -28,7 +28,7 @@ const SUBSCRIBE_AGAIN: Duration = Duration::from_secs(1);
 /// Takes messages until the route stops, and none while it is disabled; then finishes what is under way, within `grace`.
 ///
 /// Messages under way at once are bounded by the consumer's `max_ack_pending`; `limit` is that number, and keeps it true
-/// even for a server that delivers more. While the route holds, it takes nothing but the one message that it needs to
+/// even for a server that delivers more. While the route holds, it takes nothing but the few messages that it needs to
 /// find out whether the destination is back: another replica may reach it, and must not wait for what lies here.
 pub(crate) async fn run(
     route: Arc<Route>,
@@ -46,7 +46,7 @@ pub(crate) async fn run(
         let present = *state.borrow_and_update();
         let takes = match present {
             RouteState::Open => true,
-            RouteState::Held => route.metrics().in_flight.get() == 0,
+            RouteState::Held => route.metrics().in_flight.get() < PROBERS as i64,
             RouteState::Disabled => false,
         };
         subscriber = match (subscriber, takes) {

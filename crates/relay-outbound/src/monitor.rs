@@ -11,6 +11,7 @@ use event_bus_core::Chain;
 use event_bus_core::wire;
 use event_bus_runtime::Bus;
 use time::OffsetDateTime;
+use tokio::sync::watch;
 
 use crate::consumers::{self, ConsumerError, Wanted};
 use crate::expired::{Behind, Expired};
@@ -33,20 +34,30 @@ struct Position {
     behind: Behind,
 }
 
-/// Watches until it is dropped.
-pub(crate) async fn watch(routes: &[Arc<Route>], names: &StreamNames, bus: &Bus) {
+/// Watches whatever routes run, until it is dropped.
+pub(crate) async fn watch(
+    running: watch::Receiver<Vec<Arc<Route>>>,
+    names: Arc<StreamNames>,
+    bus: Bus,
+) {
     let mut positions: BTreeMap<String, Position> = BTreeMap::new();
     loop {
         tokio::time::sleep(EVERY).await;
         if !bus.connected() {
             continue;
         }
-        for route in routes {
-            if let Err(error) = look(route, names, bus, &mut positions).await {
+        let routes = running.borrow().clone();
+        positions.retain(|name, _| routes.iter().any(|route| route.name() == name));
+        for route in &routes {
+            // The consumers of a route that is removed must not be made again.
+            if route.is_stopping() {
+                continue;
+            }
+            if let Err(error) = look(route, &names, &bus, &mut positions).await {
                 tracing::warn!(route = route.name(), error = %Chain(&error), "the route's consumers cannot be watched");
             }
         }
-        observe_budgets(routes, names, bus).await;
+        observe_budgets(&routes, &names, &bus).await;
     }
 }
 
@@ -123,10 +134,10 @@ async fn stream_info(bus: &Bus, stream: &str) -> Result<StreamInfo, ConsumerErro
     Ok(stream.cached_info().clone())
 }
 
-/// The server does not tell bytes per subject; a route's share is taken by its number of messages.
+/// The server tells messages per subject, and no bytes.
 async fn observe_budgets(routes: &[Arc<Route>], names: &StreamNames, bus: &Bus) {
     for route in routes {
-        let (bytes, messages) = match occupied(route, names, bus).await {
+        let (messages, mean) = match occupied(route, names, bus).await {
             Ok(occupied) => occupied,
             Err(error) => {
                 tracing::debug!(route = route.name(), error = %Chain(&*error), "retries cannot be counted now");
@@ -134,11 +145,10 @@ async fn observe_budgets(routes: &[Arc<Route>], names: &StreamNames, bus: &Bus) 
             }
         };
         route.metrics().retrying.set(i64::try_from(messages).unwrap_or(i64::MAX));
-        if route.budget().observe(bytes) {
+        if route.budget().observe(messages, mean) {
             let exceeded = route.budget().is_exceeded();
             tracing::warn!(
                 route = route.name(),
-                bytes,
                 messages,
                 exceeded,
                 "the budget of the route's retries changed"
@@ -147,6 +157,7 @@ async fn observe_budgets(routes: &[Arc<Route>], names: &StreamNames, bus: &Bus) 
     }
 }
 
+/// How many messages of a route wait, and the mean size of all messages of the stream.
 async fn occupied(
     route: &Route,
     names: &StreamNames,
@@ -161,10 +172,7 @@ async fn occupied(
     for filter in wire::retry_subjects(route.name()) {
         messages += count(bus, &names.retries, &filter).await?;
     }
-    Ok((
-        u64::try_from(u128::from(state.bytes) * u128::from(messages) / u128::from(state.messages))?,
-        messages,
-    ))
+    Ok((messages, state.bytes / state.messages))
 }
 
 async fn count(bus: &Bus, stream: &str, filter: &str) -> Result<u64, async_nats::Error> {

@@ -3,11 +3,16 @@
 //! Only the buckets of `outbound.data_buckets` are read, and no links: whoever may publish an event must not have the
 //! relay send any other object of the bus to a destination.
 
+use std::error::Error as _;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream;
+use async_nats::jetstream::context::{
+    GetStreamError, GetStreamErrorKind, ObjectStoreError, ObjectStoreErrorKind,
+};
 use async_nats::jetstream::object_store::{GetErrorKind, Object, ObjectInfo};
+use async_nats::jetstream::{self, ErrorCode};
 use bytes::Bytes;
 use event_bus_core::claim_check::ClaimCheck;
 use event_bus_core::delivery::BoxError;
@@ -33,6 +38,14 @@ pub enum ObjectError {
     /// It is not there, or no longer.
     #[error("there is no object `{object}` in the bucket {bucket}")]
     Lost {
+        /// The bucket.
+        bucket: String,
+        /// The object.
+        object: String,
+    },
+    /// What is read is not what was stored.
+    #[error("the object `{object}` in the bucket {bucket} does not match its digest")]
+    Corrupt {
         /// The bucket.
         bucket: String,
         /// The object.
@@ -72,7 +85,9 @@ impl Objects {
         let lost = || ObjectError::Lost { bucket: bucket.clone(), object: object.clone() };
         let opened = timeout(BEGIN_WITHIN, async {
             let store = self.jetstream.get_object_store(bucket).await;
-            let store = store.map_err(|error| ObjectError::Unavailable(error.into()))?;
+            let store = store.map_err(|error| {
+                if has_no_stream(&error) { lost() } else { ObjectError::Unavailable(error.into()) }
+            })?;
             store.get(object).await.map_err(|error| match error.kind() {
                 GetErrorKind::NotFound => lost(),
                 GetErrorKind::InvalidName | GetErrorKind::BucketLink => {
@@ -102,9 +117,31 @@ impl Objects {
         let mut content = Vec::with_capacity(object.info.size);
         match timeout(FETCH_WITHIN, object.read_to_end(&mut content)).await {
             Ok(Ok(_)) => Ok(content.into()),
-            Ok(Err(error)) => Err(ObjectError::Unavailable(error.into())),
+            Ok(Err(error)) => Err(broken_off(&error, check)),
             Err(elapsed) => Err(ObjectError::Unavailable(elapsed.into())),
         }
+    }
+}
+
+/// Why an object could not be read to its end.
+pub(crate) fn broken_off(error: &io::Error, check: &ClaimCheck) -> ObjectError {
+    match error.kind() {
+        io::ErrorKind::InvalidData => {
+            ObjectError::Corrupt { bucket: check.bucket.clone(), object: check.object.clone() }
+        }
+        _ => ObjectError::Unavailable(error.to_string().into()),
+    }
+}
+
+/// Whether there is no such bucket.
+fn has_no_stream(error: &ObjectStoreError) -> bool {
+    let stream = error.source().and_then(|error| error.downcast_ref::<GetStreamError>());
+    match stream.map(GetStreamError::kind) {
+        Some(GetStreamErrorKind::JetStream(error)) => {
+            error.error_code() == ErrorCode::STREAM_NOT_FOUND
+        }
+        Some(_) => false,
+        None => error.kind() == ObjectStoreErrorKind::InvalidBucketName,
     }
 }
 

@@ -12,6 +12,7 @@ use event_bus_runtime::{Bus, Clock, Metrics as Registry, Readiness, Secret, Secr
 use futures_util::future::select_all;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::address::AddressGuard;
@@ -34,6 +35,9 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Wait before a route that could not be started is tried again.
 const START_AGAIN: Duration = Duration::from_secs(10);
+
+/// Wait between two times that secrets are read again because a destination refused them.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
 
 /// Wait between two tries to set a route up.
 const SET_UP_AGAIN: Duration = Duration::from_secs(2);
@@ -198,10 +202,19 @@ impl Relay {
             shutdown.clone(),
         );
         routes.tasks.spawn(until_asked(supervised, shutdown.clone()));
+        // Tasks of their own, so that nothing that happens to a route interrupts them.
+        let running = watch::Sender::new(Vec::new());
+        let watching =
+            monitor::watch(running.subscribe(), Arc::clone(&self.names), environment.bus.clone());
+        routes.tasks.spawn(unless_asked(watching, shutdown.clone()));
+        let sweeping = janitor::sweep(environment.bus.clone(), Arc::clone(&self.names));
+        routes.tasks.spawn(unless_asked(sweeping, shutdown.clone()));
+        let mut renew_from = Instant::now();
         loop {
             self.reconcile(&config, &mut routes);
             let watched: Vec<_> =
                 routes.running.values().map(|running| Arc::clone(&running.route)).collect();
+            running.send_replace(watched.clone());
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
@@ -218,9 +231,9 @@ impl Relay {
                     }
                     config = changes.borrow_and_update().clone();
                 }
-                () = monitor::watch(&watched, &self.names, &environment.bus) => {}
-                () = renew_refused(&watched, &environment.secrets) => {}
-                () = janitor::sweep(&environment.bus, &self.names) => {}
+                () = renew_refused(&watched, &environment.secrets, renew_from) => {
+                    renew_from = Instant::now() + RENEW_EVERY;
+                }
             }
         }
         for running in routes.running.values() {
@@ -361,7 +374,8 @@ impl Relay {
 
 /// Waits until a destination refuses the credentials of a route, and reads that route's secrets again. What has changed is
 /// taken over when the routes are compared with the configuration next, which is at once.
-async fn renew_refused(routes: &[Arc<Route>], secrets: &SecretResolver) {
+async fn renew_refused(routes: &[Arc<Route>], secrets: &SecretResolver, not_before: Instant) {
+    sleep_until(not_before).await;
     let refused = routes.iter().map(|route| {
         Box::pin(async move {
             route.credentials_refused().await;
@@ -384,6 +398,14 @@ async fn renew_refused(routes: &[Arc<Route>], secrets: &SecretResolver) {
 enum Ended {
     Asked,
     ByItself,
+}
+
+/// For a task that has no end of its own.
+async fn unless_asked(task: impl Future<Output = ()>, stop: CancellationToken) -> Ended {
+    match stop.run_until_cancelled(task).await {
+        None => Ended::Asked,
+        Some(()) => Ended::ByItself,
+    }
 }
 
 async fn until_asked(task: impl Future<Output = ()>, stop: CancellationToken) -> Ended {

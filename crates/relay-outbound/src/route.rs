@@ -210,6 +210,11 @@ impl Route {
         self.stop.cancelled().await;
     }
 
+    /// Whether the route is to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
     /// The destination refused the credentials: their secrets may have been replaced.
     pub(crate) fn refuse_credentials(&self) {
         self.refused.notify_one();
@@ -225,28 +230,28 @@ impl Route {
         self.patterns.iter().any(|pattern| pattern.matches(subject))
     }
 
-    /// Waits until there is room for events of one lane: their bytes, and what their retries would occupy. `None` if the
-    /// route stops.
+    /// Waits until there is room for the retries of new events. `false` if the route stops.
+    pub(crate) async fn room(&self) -> bool {
+        tokio::select! {
+            biased;
+            () = self.stopping() => false,
+            () = self.budget.room() => true,
+        }
+    }
+
+    /// Waits until there is room for the bytes of events. `None` if the route stops.
     pub(crate) async fn admit<'a>(
         &self,
         envelopes: impl Iterator<Item = &'a Envelope>,
     ) -> Option<SemaphorePermit<'_>> {
-        let (mut wanted, mut is_new) = (0, false);
-        for envelope in envelopes {
-            wanted += (envelope.payload.len() as u64).div_ceil(BYTES_PER_PERMIT).max(1);
-            is_new |= envelope.lane == Lane::Events;
-        }
+        let bytes = envelopes.map(|envelope| envelope.payload.len() as u64);
+        let wanted: u64 = bytes.map(|bytes| bytes.div_ceil(BYTES_PER_PERMIT).max(1)).sum();
         // What is larger than the whole window takes all of it.
         let wanted = u32::try_from(wanted).unwrap_or(u32::MAX).min(self.byte_permits);
         tokio::select! {
             biased;
             () = self.stopping() => None,
-            permit = async {
-                if is_new {
-                    self.budget.room().await;
-                }
-                self.bytes.acquire_many(wanted).await.ok()
-            } => permit,
+            permit = self.bytes.acquire_many(wanted) => permit.ok(),
         }
     }
 

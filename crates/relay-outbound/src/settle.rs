@@ -3,12 +3,13 @@
 //! Whatever must survive is stored and confirmed first; only then is the message acknowledged. A crash in between
 //! repeats the copy under the same deduplication id. So an event can be seen twice, and never not at all.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::time::Duration;
 
 use async_nats::jetstream::{AckKind, Message};
 use event_bus_core::wire::{DeadLetter, Retry};
-use tokio::time::{Instant, interval_at, timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::incoming::Envelope;
 use crate::store::{Store, StoreError};
@@ -94,21 +95,25 @@ pub async fn while_held<'a, T, Held: Iterator<Item = &'a Message>>(
     held: impl Fn() -> Held,
     work: impl Future<Output = T>,
 ) -> T {
-    tokio::pin!(work);
-    let mut ticker = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
+    tokio::select! {
+        biased;
+        result = work => result,
+        // Beside the work, which must go on while the bus is slow.
+        never = keep_alive(held) => match never {},
+    }
+}
+
+async fn keep_alive<'a, Held: Iterator<Item = &'a Message>>(held: impl Fn() -> Held) -> Infallible {
     loop {
-        tokio::select! {
-            biased;
-            result = &mut work => return result,
-            _ = ticker.tick() => for message in held() {
-                keep_alive(message).await;
-            },
+        sleep(KEEP_ALIVE).await;
+        for message in held() {
+            keep_one_alive(message).await;
         }
     }
 }
 
 /// A lost one does no harm: the next follows before the server gives up waiting.
-async fn keep_alive(message: &Message) {
+async fn keep_one_alive(message: &Message) {
     let sent = timeout(Duration::from_secs(1), acknowledge(message, AckKind::Progress)).await;
     if !matches!(sent, Ok(Ok(()))) {
         tracing::debug!("the bus was not told that a message is still being handled");

@@ -1,6 +1,7 @@
 //! Makes room on the stream of events: when it is nearly full, what every consumer has settled is purged, so that history
 //! does not turn into refused events.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::stream::Stream;
@@ -18,11 +19,11 @@ const EVERY: Duration = Duration::from_secs(30);
 const NEARLY_FULL: u64 = 80;
 
 /// Sweeps until it is dropped.
-pub(crate) async fn sweep(bus: &Bus, names: &StreamNames) {
+pub(crate) async fn sweep(bus: Bus, names: Arc<StreamNames>) {
     loop {
         tokio::time::sleep(EVERY).await;
         if bus.connected()
-            && let Err(error) = sweep_once(bus, &names.events).await
+            && let Err(error) = sweep_once(&bus, &names.events).await
         {
             tracing::warn!(error = %Chain(&*error), "the stream of events cannot be swept now");
         }

@@ -42,6 +42,10 @@ pub(super) fn repeated(error: DeliveryError, count: usize) -> Vec<DeliveryError>
             let cause = Shared::from(cause);
             many(&|| DeliveryError::Unencodable(cause.again()))
         }
+        DeliveryError::Unreadable(cause) => {
+            let cause = Shared::from(cause);
+            many(&|| DeliveryError::Unreadable(cause.again()))
+        }
     }
 }
 

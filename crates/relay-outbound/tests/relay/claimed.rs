@@ -1,6 +1,8 @@
 //! Events whose data lies in the object store.
 
 use async_nats::jetstream::object_store;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
 use event_bus_core::claim_check::ClaimCheck;
 use event_bus_core::event::Event;
 use testkit::CaptureSink;
@@ -61,6 +63,48 @@ async fn data_from_the_object_store_goes_out_in_both_modes_and_filters_see_it() 
     world.wait_for_settled("binary").await;
     assert_eq!(world.messages("DEAD_LETTERS").await, 0);
     relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_of_an_event_that_is_for_another_route_is_not_fetched() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    let types = "types = [\"com.example.wanted\"]";
+    let relay = world.relay(&route("structured", &sink.url(), types)).await;
+    let gone = ClaimCheck { bucket: "EVENT_DATA".to_owned(), object: "gone".to_owned() };
+    world.publish("fleet.a", &event("foreign", &gone)).await;
+    world.wait_for_settled("structured").await;
+    assert_eq!((sink.count(), world.messages("DEAD_LETTERS").await), (0, 0));
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_data_is_no_fault_of_the_destination() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    let relay = world.relay(&route("binary", &sink.url(), "")).await;
+    let check = put(&world, "EVENT_DATA", "damaged", &vec![b'x'; SIZE]).await;
+    damage(&world, &check).await;
+    for number in 0..8 {
+        world.publish("fleet.a", &event(&format!("e{number}"), &check)).await;
+    }
+    world.wait_for_dead_letters(8).await;
+    assert_eq!(relay.metric("relay_outbound_route_state{route=\"binary\"}"), Some(0.0));
+    assert!(sink.accepted().is_empty());
+    relay.stop().await;
+}
+
+/// Replaces the digest of an object.
+async fn damage(world: &World, check: &ClaimCheck) {
+    let stream = world.jetstream.get_stream(format!("OBJ_{}", check.bucket)).await.unwrap();
+    let subject = format!("$O.{}.M.{}", check.bucket, URL_SAFE.encode(&check.object));
+    let meta = stream.get_last_raw_message_by_subject(&subject).await.unwrap();
+    let mut info: serde_json::Value = serde_json::from_slice(&meta.payload).unwrap();
+    info["digest"] = format!("SHA-256={}", URL_SAFE.encode([0_u8; 32])).into();
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert("Nats-Rollup", "sub");
+    let sent = world.jetstream.publish_with_headers(subject, headers, info.to_string().into());
+    sent.await.unwrap().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

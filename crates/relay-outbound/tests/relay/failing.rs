@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use event_bus_core::delivery::DeadLetterReason;
+use event_bus_core::event::nats;
+use event_bus_core::wire::{Attempts, Origin, Retry, header};
 use event_bus_runtime::Bus;
 use relay_outbound::StreamNames;
 use relay_outbound::dead_letters::{DeadLetters, Entry, Selection};
@@ -257,6 +259,56 @@ async fn the_first_attempt_waits_if_the_schedule_says_so() {
     world.publish("fleet.a", &event("one")).await;
     let requests = sink.wait_for(1, LONG).await;
     assert!(requests[0].at - sent.into_std() >= Duration::from_millis(1500));
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_wait_fills_no_more_than_the_budget_of_retries() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    let more = "retry = { schedule = [\"1h\"], max_bytes = \"20KB\" }\nwindow = 8";
+    let relay = world.relay(&route("hooks", "fleet.>", &sink.url(), more)).await;
+    for number in 0..200 {
+        world.publish("fleet.a", &event(&format!("e{number}"))).await;
+    }
+    testkit::poll_until(LONG, "the window to be full of what waits", async || {
+        let stream = world.jetstream.get_stream("EVENTS").await.ok()?;
+        (stream.consumer_info("hooks").await.ok()?.num_ack_pending == 8).then_some(())
+    })
+    .await;
+    testkit::poll_until(LONG, "the budget to be used up", async || {
+        (world.messages("RETRIES").await >= 10).then_some(())
+    })
+    .await;
+    // Longer than the relay would take for the rest, and than a look at the budget.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let stored = world.messages("RETRIES").await;
+    assert!(stored < 60, "{stored} retries of about 1 KB each");
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payload_is_not_taken_from_another_event_that_has_its_place() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    let relay = world.relay(&route("hooks", "fleet.a", &sink.url(), "")).await;
+    let sequence = world.publish("fleet.a", &event("other")).await;
+    sink.wait_for(1, LONG).await;
+    let (mut headers, _) = nats::encode_structured(&event("lost"));
+    let record = Retry {
+        route: "hooks".to_owned(),
+        origin: Origin { stream: "EVENTS".to_owned(), sequence, subject: "fleet.a".to_owned() },
+        attempts: Attempts::default(),
+        not_before: None,
+    };
+    let record = record
+        .headers()
+        .into_iter()
+        .chain([(header::PAYLOAD, header::PAYLOAD_AT_ORIGIN.to_owned())]);
+    headers.extend(record.map(|(name, value)| (name.into(), value)));
+    world.publish_raw("retry.hooks", headers, Bytes::new()).await;
+    world.wait_for_dead_letters(1).await;
+    assert_eq!(sink.count(), 1, "the other event must not be delivered in its place");
     relay.stop().await;
 }
 

@@ -91,6 +91,26 @@ async fn one_event_that_hangs_the_destination_does_not_hold_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hold_that_one_event_caused_alone_ends_with_the_next_event() {
+    let world = World::start().await;
+    let script =
+        Script::per_id(|id, _| if id == "hang" { Reply::Hang } else { Reply::status(200) });
+    let sink = CaptureSink::scripted(script).await;
+    let relay = world.relay(&route("away", "fleet.>", &sink.url(), "")).await;
+    world.publish("fleet.a", &event("hang")).await;
+    testkit::poll_until(LONG, "the hold", async || {
+        (relay.metric(STATE) == Some(1.0)).then_some(())
+    })
+    .await;
+    world.publish("fleet.a", &event("good")).await;
+    testkit::poll_until(LONG, "the good one", async || {
+        sink.accepted().contains_key("good").then_some(())
+    })
+    .await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn gone_disables_the_route_and_keeps_its_events() {
     let world = World::start().await;
     let sink = CaptureSink::scripted(Script::always(410)).await;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use testkit::{CaptureSink, Reply, Script};
 
 use crate::world::{LONG, World, config, event, route};
@@ -26,6 +28,31 @@ async fn changed_routes_take_over_and_the_others_go_on() {
     assert_eq!(requests[0].event_id().as_deref(), Some("three"));
     kept.wait_for(3, LONG).await;
     assert_eq!(old.count(), 1);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_credentials_of_one_route_keep_nobody_from_watching_the_others() {
+    let world = World::start().await;
+    let (sink, refusing) = (CaptureSink::start().await, CaptureSink::start().await);
+    refusing.set_script(Script::reply(Reply::status(401)));
+    let often = "retry = { attempts = 100, schedule = [\"0s\", \"100ms\"] }";
+    let relay = world
+        .relay(&format!(
+            "{}{}",
+            route("watched", "fleet.b", &sink.url(), ""),
+            route("refused", "fleet.a", &refusing.url(), often)
+        ))
+        .await;
+    for number in 0..20 {
+        world.publish("fleet.a", &event(&format!("refused{number}"))).await;
+    }
+    refusing.wait_for(20, LONG).await;
+    world.jetstream.delete_consumer_from_stream("watched", "EVENTS").await.unwrap();
+    world.publish("fleet.b", &event("new")).await;
+    let requests = sink.wait_for(1, Duration::from_secs(15)).await;
+    assert_eq!(requests[0].event_id().as_deref(), Some("new"));
+    assert_eq!(world.messages("DEAD_LETTERS").await, 0, "the refusals must still go on");
     relay.stop().await;
 }
 

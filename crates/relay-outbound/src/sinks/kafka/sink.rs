@@ -82,11 +82,13 @@ impl KafkaSink {
     }
 
     /// Why a record was not confirmed: nobody is there, the credentials are wrong, or the brokers cannot take it.
-    async fn judge_unconfirmed(&self, running: &Running) -> Meaning {
+    async fn judge_unconfirmed(&self, running: &Running, began: Instant) -> Meaning {
         if running.watch.refused().is_some() {
             return Meaning::Unauthorized;
         }
         match running.producers.metadata(self.timeout * ASK_PART / 100).await {
+            // They came back while the records waited, too late for them.
+            Ok(_) if running.watch.were_away_since(began) => Meaning::Unconfirmed,
             Ok(_) => Meaning::Unavailable,
             Err(_) => Meaning::Unconfirmed,
         }
@@ -96,7 +98,8 @@ impl KafkaSink {
 #[async_trait]
 impl Sink for KafkaSink {
     async fn deliver(&self, batch: &[Event]) -> Vec<Delivery> {
-        let deadline = Instant::now() + self.timeout * (100 - ASK_PART) / 100;
+        let began = Instant::now();
+        let deadline = began + self.timeout * (100 - ASK_PART) / 100;
         let running = self.running().await;
         let mut sent = Vec::with_capacity(batch.len());
         for event in batch {
@@ -128,7 +131,7 @@ impl Sink for KafkaSink {
             }
             if found == Some(Meaning::Unconfirmed) {
                 if unconfirmed.is_none() {
-                    unconfirmed = Some(self.judge_unconfirmed(running).await);
+                    unconfirmed = Some(self.judge_unconfirmed(running, began).await);
                 }
                 found = unconfirmed;
             }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use event_bus_core::Chain;
@@ -11,7 +11,7 @@ use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::sinks::oauth2::Tokens;
 
@@ -21,30 +21,68 @@ const TOKEN_WITHIN: Duration = Duration::from_secs(10);
 /// Listens to the producers of one sink. Cloning shares it.
 #[derive(Clone)]
 pub(super) struct Watch {
-    /// What the brokers said when they last refused the credentials.
-    refused: Arc<Mutex<Option<String>>>,
+    seen: Arc<Mutex<Seen>>,
     tokens: Option<(Arc<Tokens>, Handle)>,
+}
+
+/// What was last seen of the brokers.
+#[derive(Debug, Default)]
+struct Seen {
+    /// What they said when they last refused the credentials.
+    refused: Option<String>,
+    outage: Outage,
+}
+
+/// Whether the brokers are, or were, away.
+#[derive(Clone, Copy, Debug, Default)]
+enum Outage {
+    #[default]
+    Never,
+    Now,
+    /// They were found again at this time.
+    Until(Instant),
+}
+
+impl Outage {
+    fn end(&mut self) {
+        if matches!(self, Self::Now) {
+            *self = Self::Until(Instant::now());
+        }
+    }
 }
 
 impl Watch {
     /// `tokens` are those of OAUTHBEARER. To be called where the runtime is.
     pub(super) fn new(tokens: Option<Arc<Tokens>>) -> Self {
         let tokens = tokens.map(|tokens| (tokens, Handle::current()));
-        Self { refused: Arc::default(), tokens }
+        Self { seen: Arc::default(), tokens }
     }
 
     /// Why the credentials were refused, if nothing was delivered since.
     pub(super) fn refused(&self) -> Option<String> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen().refused.clone()
     }
 
-    /// A record was confirmed, so the credentials are right.
+    /// A record was confirmed: the brokers are there, and the credentials are right.
     pub(super) fn confirmed(&self) {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut seen = self.seen();
+        seen.refused = None;
+        seen.outage.end();
+    }
+
+    /// The brokers answer. Says whether all of them have been away since `began`.
+    pub(super) fn were_away_since(&self, began: Instant) -> bool {
+        let mut seen = self.seen();
+        seen.outage.end();
+        matches!(seen.outage, Outage::Until(end) if end > began)
     }
 
     fn refuse(&self, reason: String) {
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+        self.seen().refused = Some(reason);
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -57,12 +95,12 @@ impl ClientContext for Watch {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(target: "librdkafka", %error, "{reason}");
-        let code = error.rdkafka_error_code();
-        if matches!(
-            code,
-            Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed)
-        ) {
-            self.refuse(reason.to_owned());
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed) => {
+                self.refuse(reason.to_owned());
+            }
+            Some(RDKafkaErrorCode::AllBrokersDown) => self.seen().outage = Outage::Now,
+            Some(_) | None => {}
         }
     }
 
@@ -88,5 +126,35 @@ impl ClientContext for Watch {
 impl fmt::Debug for Watch {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all_brokers_down(watch: &Watch) {
+        watch.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_began_before_the_brokers_came_back_is_no_fault_of_its_own() {
+        let watch = Watch::new(None);
+        let second = Duration::from_secs(1);
+        assert!(!watch.were_away_since(Instant::now()));
+        let began = Instant::now();
+        all_brokers_down(&watch);
+        tokio::time::advance(second).await;
+        assert!(watch.were_away_since(began));
+        // All that waited with it learn the same, and those that began later do not.
+        assert!(watch.were_away_since(began));
+        assert!(!watch.were_away_since(Instant::now()));
+        all_brokers_down(&watch);
+        let began = Instant::now();
+        tokio::time::advance(second).await;
+        watch.confirmed();
+        tokio::time::advance(second).await;
+        assert!(watch.were_away_since(began));
+        assert!(!watch.were_away_since(began + 2 * second));
     }
 }

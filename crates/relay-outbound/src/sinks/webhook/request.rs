@@ -1,13 +1,17 @@
 //! An event as a request, signed over the exact bytes that are sent.
 
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use bytes::Bytes;
 use event_bus_core::claim_check::ClaimCheck;
-use event_bus_core::delivery::{DeliveryError, Refusal};
+use event_bus_core::delivery::DeliveryError;
 use event_bus_core::event::{Event, http as http_binding};
 use event_bus_core::key::EventKey;
 use event_bus_core::signature::SigningSecret;
 use event_bus_core::signature::sign::StandardWebhooksSigner;
 use event_bus_runtime::{Clock, SecretRef};
+use futures_util::TryStreamExt as _;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use reqwest::Request;
@@ -16,7 +20,7 @@ use url::Url;
 
 use super::gzip::compressed;
 use super::{Config, Mode};
-use crate::objects::{ObjectError, Objects};
+use crate::objects::{self, ObjectError, Objects};
 use crate::sinks::{BuildError, SinkContext, headers};
 
 /// Makes requests to one endpoint.
@@ -58,7 +62,7 @@ impl Requests {
     }
 
     /// The request for an event.
-    pub(super) async fn request(&self, event: &Event) -> Result<Request, DeliveryError> {
+    pub(super) async fn request(&self, event: &Event) -> Result<Outgoing, DeliveryError> {
         if let Some(Ok(check)) = ClaimCheck::of(event) {
             return self.streamed(event, &check).await;
         }
@@ -76,20 +80,23 @@ impl Requests {
         let mut request = self.bare(Method::POST);
         request.headers_mut().extend(headers);
         *request.body_mut() = Some(body.into());
-        Ok(request)
+        Ok(Outgoing { request, broken: Broken::default() })
     }
 
     /// The request for an event whose data lies in the object store: it goes through as it is read. Only events of routes
     /// in binary mode without a signature come here; see [`Config`].
-    async fn streamed(&self, event: &Event, check: &ClaimCheck) -> Result<Request, DeliveryError> {
-        let object = self.objects.open(check).await.map_err(unopened)?;
+    async fn streamed(&self, event: &Event, check: &ClaimCheck) -> Result<Outgoing, DeliveryError> {
+        let object = self.objects.open(check).await.map_err(unread)?;
         let (mut headers, _) = http_binding::encode_binary(event);
         headers.insert(CONTENT_LENGTH, HeaderValue::from(object.info.size));
         self.identify(event, &Bytes::new(), &mut headers)?;
         let mut request = self.bare(Method::POST);
         request.headers_mut().extend(headers);
-        *request.body_mut() = Some(reqwest::Body::wrap_stream(ReaderStream::new(object)));
-        Ok(request)
+        let broken = Broken::default();
+        let (told, check) = (broken.clone(), check.clone());
+        let body = ReaderStream::new(object).inspect_err(move |error| told.tell(error, &check));
+        *request.body_mut() = Some(reqwest::Body::wrap_stream(body));
+        Ok(Outgoing { request, broken })
     }
 
     /// Standard Webhooks: the id is the same for every attempt, the timestamp is that of this one.
@@ -123,17 +130,39 @@ impl Requests {
     }
 }
 
+/// A request that can be sent.
+pub(super) struct Outgoing {
+    pub(super) request: Request,
+    pub(super) broken: Broken,
+}
+
+/// Why data from the object store ended too early, if it did.
+#[derive(Clone, Default)]
+pub(super) struct Broken(Arc<Mutex<Option<ObjectError>>>);
+
+impl Broken {
+    /// What the failure means for the event, whatever the destination made of it.
+    pub(super) fn verdict(&self) -> Result<(), DeliveryError> {
+        self.slot().take().map_or(Ok(()), |error| Err(unread(error)))
+    }
+
+    fn tell(&self, error: &io::Error, check: &ClaimCheck) {
+        *self.slot() = Some(objects::broken_off(error, check));
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<ObjectError>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The object store is a part of the bus, so what is wrong with it is not the destination's doing.
-fn unopened(error: ObjectError) -> DeliveryError {
+fn unread(error: ObjectError) -> DeliveryError {
     match error {
-        ObjectError::Lost { .. } | ObjectError::Forbidden(_) | ObjectError::TooLarge { .. } => {
-            DeliveryError::Refused(Refusal::Constraint(error.into()))
-        }
-        ObjectError::Unavailable(_) => DeliveryError::Unavailable {
-            status: None,
-            retry_after: None,
-            cause: Some(error.into()),
-        },
+        ObjectError::Lost { .. }
+        | ObjectError::Corrupt { .. }
+        | ObjectError::Forbidden(_)
+        | ObjectError::TooLarge { .. } => DeliveryError::Unencodable(error.into()),
+        ObjectError::Unavailable(_) => DeliveryError::Unreadable(error.into()),
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Config;
 use super::handshake::{Handshake, REQUEST_ORIGIN};
-use super::request::Requests;
+use super::request::{Outgoing, Requests};
 use crate::sinks::answer::{self, NoAnswer};
 use crate::sinks::auth::Authorization;
 use crate::sinks::connect::Connect;
@@ -66,13 +66,15 @@ impl WebhookSink {
     }
 
     async fn exchange(&self, event: &Event) -> Result<reqwest::Response, DeliveryError> {
-        let mut request = self.requests.request(event).await?;
+        let Outgoing { mut request, broken } = self.requests.request(event).await?;
         let Self { client, authorization, requests, .. } = self;
         if let Some(handshake) = &self.handshake {
             handshake.ensure(client, authorization, requests).await?;
             request.headers_mut().insert(REQUEST_ORIGIN, handshake.origin());
         }
-        authorization.send(client, request).await
+        let response = authorization.send(client, request).await;
+        broken.verdict()?;
+        response
     }
 }
 
