@@ -111,6 +111,9 @@ async fn read_answer(stream: &mut TcpStream) -> anyhow::Result<u16> {
     Ok(status)
 }
 
+/// What a destination answers to a body.
+pub(crate) type Answer = fn(&[u8]) -> Vec<u8>;
+
 /// A destination that answers 200 to everything and counts. It reads no more of HTTP than it must.
 pub(crate) struct CountingSink {
     pub address: SocketAddr,
@@ -120,6 +123,11 @@ pub(crate) struct CountingSink {
 
 impl CountingSink {
     pub(crate) async fn start() -> anyhow::Result<Self> {
+        Self::answering(|_| Vec::new(), Duration::ZERO).await
+    }
+
+    /// Answers each request with this, after this time.
+    pub(crate) async fn answering(answer: Answer, delay: Duration) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let count = Arc::new(AtomicUsize::new(0));
@@ -128,7 +136,7 @@ impl CountingSink {
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(answer_all(stream, Arc::clone(&counter)));
+                connections.spawn(answer_all(stream, Arc::clone(&counter), answer, delay));
             }
         });
         Ok(Self { address, count, _tasks: tasks })
@@ -143,14 +151,26 @@ impl CountingSink {
     }
 }
 
-async fn answer_all(mut stream: TcpStream, count: Arc<AtomicUsize>) {
+async fn answer_all(
+    mut stream: TcpStream,
+    count: Arc<AtomicUsize>,
+    answer: Answer,
+    delay: Duration,
+) {
     stream.set_nodelay(true).ok();
     let mut buffer = Vec::with_capacity(32 * 1024);
     loop {
-        while let Some(length) = complete_request(&buffer) {
+        while let Some((head, length)) = complete_request(&buffer) {
+            let body = answer(&buffer[head..length]);
             buffer.drain(..length);
             count.fetch_add(1, Ordering::Relaxed);
-            if stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.is_err() {
+            if !delay.is_zero() {
+                tokio::time::sleep(delay).await;
+            }
+            let mut response =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
+            response.extend(body);
+            if stream.write_all(&response).await.is_err() {
                 return;
             }
         }
@@ -161,10 +181,11 @@ async fn answer_all(mut stream: TcpStream, count: Arc<AtomicUsize>) {
     }
 }
 
-fn complete_request(buffer: &[u8]) -> Option<usize> {
+/// The lengths of its head and of all of it.
+fn complete_request(buffer: &[u8]) -> Option<(usize, usize)> {
     let head = buffer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let text = std::str::from_utf8(&buffer[..head]).ok()?.to_ascii_lowercase();
     let length: usize =
         text.split("content-length:").nth(1)?.split("\r\n").next()?.trim().parse().ok()?;
-    (buffer.len() >= head + length).then_some(head + length)
+    (buffer.len() >= head + length).then_some((head, head + length))
 }

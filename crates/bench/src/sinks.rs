@@ -1,5 +1,6 @@
-//! Sinks against their floors, a route beside a dead one against a route alone, and memory over many events.
+//! Sinks against their floors, a route beside a dead or slow one against a route alone, and memory over many events.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,6 +22,31 @@ pub(crate) enum Destination {
     Kafka(KafkaServer),
     Postgres(PostgresServer, tempfile::TempDir),
     Webhook(CountingSink),
+    EventBridge(CountingSink, tempfile::TempDir),
+    KafkaRest(CountingSink),
+}
+
+/// As `PutEvents` answers.
+fn put_events(body: &[u8]) -> Vec<u8> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Request {
+        entries: Vec<serde::de::IgnoredAny>,
+    }
+    let count = serde_json::from_slice::<Request>(body).map_or(0, |request| request.entries.len());
+    let entries = vec![serde_json::json!({ "EventId": "1" }); count];
+    serde_json::json!({ "FailedEntryCount": 0, "Entries": entries }).to_string().into_bytes()
+}
+
+/// As the Strimzi bridge answers.
+fn offsets(body: &[u8]) -> Vec<u8> {
+    #[derive(serde::Deserialize)]
+    struct Request {
+        records: Vec<serde::de::IgnoredAny>,
+    }
+    let count = serde_json::from_slice::<Request>(body).map_or(0, |request| request.records.len());
+    let offsets = vec![serde_json::json!({ "partition": 0, "offset": 1 }); count];
+    serde_json::json!({ "offsets": offsets }).to_string().into_bytes()
 }
 
 impl Destination {
@@ -42,6 +68,18 @@ impl Destination {
         Ok(Self::Webhook(CountingSink::start().await?))
     }
 
+    /// A stub: an emulator would be measured instead of the sink.
+    pub(crate) async fn eventbridge() -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        std::fs::write(folder.path().join("secret"), "bench")?;
+        Ok(Self::EventBridge(CountingSink::answering(put_events, Duration::ZERO).await?, folder))
+    }
+
+    /// A stub as well.
+    pub(crate) async fn kafka_rest() -> anyhow::Result<Self> {
+        Ok(Self::KafkaRest(CountingSink::answering(offsets, Duration::ZERO).await?))
+    }
+
     /// The setting of the route.
     fn setting(&self) -> String {
         match self {
@@ -56,6 +94,17 @@ impl Destination {
             Self::Webhook(sink) => {
                 format!("sink.webhook = {{ url = \"http://{}/\" }}", sink.address)
             }
+            Self::EventBridge(sink, folder) => format!(
+                "sink.eventbridge = {{ region = \"eu-central-1\", access_key_id = \"bench\", \
+                 secret_access_key = {{ file = {:?} }}, endpoint_url = \"http://{}/\" }}",
+                folder.path().join("secret"),
+                sink.address
+            ),
+            Self::KafkaRest(sink) => format!(
+                "sink.kafka_rest = {{ api = \"strimzi\", url = \"http://{}/\", topic = \"ours\", \
+                 format = \"structured\" }}",
+                sink.address
+            ),
         }
     }
 
@@ -67,6 +116,16 @@ impl Destination {
             }
             Self::Webhook(sink) => {
                 vec!["floor-outbound".into(), "--sink".into(), format!("http://{}/", sink.address)]
+            }
+            Self::EventBridge(sink, _) => {
+                vec![
+                    "floor-eventbridge".into(),
+                    "--url".into(),
+                    format!("http://{}/", sink.address),
+                ]
+            }
+            Self::KafkaRest(sink) => {
+                vec!["floor-kafka-rest".into(), "--url".into(), format!("http://{}/", sink.address)]
             }
         }
     }
@@ -101,27 +160,37 @@ pub(crate) async fn compare(
     Ok(measured)
 }
 
-/// Pairs of a route beside another one whose destination is dead, and the same route alone.
-pub(crate) async fn beside_a_dead_one(
+/// Where nobody listens.
+pub(crate) fn dead() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], free_port()))
+}
+
+/// One that takes half a second for each event.
+pub(crate) async fn slow() -> anyhow::Result<CountingSink> {
+    CountingSink::answering(|_| Vec::new(), Duration::from_millis(500)).await
+}
+
+/// Pairs of a route beside another one with this destination, and the same route alone.
+pub(crate) async fn beside(
     event_bus: &Path,
+    neighbour: SocketAddr,
     pairs: usize,
     count: usize,
 ) -> anyhow::Result<Vec<Pair>> {
     let destination = Destination::webhook().await?;
     let alone = destination.setting();
-    let dead = format!(
-        "{alone}\n[[outbound.routes]]\nname = \"dead\"\nsubjects = [\"fleet.>\"]\n\
-         sink.webhook = {{ url = \"http://127.0.0.1:{}/\" }}",
-        free_port()
+    let both = format!(
+        "{alone}\n[[outbound.routes]]\nname = \"neighbour\"\nsubjects = [\"fleet.>\"]\n\
+         sink.webhook = {{ url = \"http://{neighbour}/\" }}"
     );
     let mut measured = Vec::new();
     for number in 0..pairs {
         let (beside, by_itself) = if number % 2 == 0 {
-            let beside = ours(event_bus, &dead, count).await?;
+            let beside = ours(event_bus, &both, count).await?;
             (beside, ours(event_bus, &alone, count).await?)
         } else {
             let by_itself = ours(event_bus, &alone, count).await?;
-            (ours(event_bus, &dead, count).await?, by_itself)
+            (ours(event_bus, &both, count).await?, by_itself)
         };
         measured.push(Pair { ours: beside, floor: by_itself });
     }

@@ -57,6 +57,14 @@ impl AddressGuard {
         Ok(checked)
     }
 
+    /// Resolves a name for a client that resolves it again; one address that may not be connected to is an error.
+    pub(crate) async fn check_all(&self, host: &str, port: u16) -> Result<(), BoxError> {
+        for found in tokio::net::lookup_host((host, port)).await? {
+            self.check(found.ip())?;
+        }
+        Ok(())
+    }
+
     /// Checks an address.
     pub(crate) fn check(&self, address: IpAddr) -> Result<(), Denied> {
         let address = address.to_canonical();
@@ -127,6 +135,9 @@ fn is_special_v6(address: Ipv6Addr) -> bool {
         || address.is_unique_local()
         || address.is_unicast_link_local()
         || segments[0] == 0x2001 && segments[1] == 0xdb8
+        // Local NAT64 prefixes (RFC 8215), and site-local addresses, which nobody should have any more (RFC 3879).
+        || segments[..3] == [0x64, 0xff9b, 1]
+        || segments[0] & 0xffc0 == 0xfec0
         || segments[..6] == [0; 6]
         || embedded.is_some_and(is_special_v4)
 }
@@ -160,6 +171,8 @@ mod tests {
             "[::ffff:127.0.0.1]",
             "[64:ff9b::7f00:1]",
             "[2002:7f00:1::]",
+            "[64:ff9b:1::a9fe:a9fe]",
+            "[fec0::1]",
             "255.255.255.255",
             "224.0.0.1",
         ] {

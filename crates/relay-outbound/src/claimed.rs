@@ -6,11 +6,12 @@ use event_bus_core::delivery::DeadLetterReason;
 use event_bus_core::event::Event;
 use event_bus_core::key::EventKey;
 
-use crate::delivery::{dead_letter, judge_new};
+use crate::delivery::judge_new;
 use crate::incoming::Envelope;
 use crate::objects::ObjectError;
 use crate::route::Route;
 use crate::settle::Settlement;
+use crate::verdict::dead_letter;
 
 /// Most data that is fetched only because the filter of the route looks at it.
 const FILTER_LIMIT: u64 = 16 * 1024 * 1024;

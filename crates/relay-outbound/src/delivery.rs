@@ -12,7 +12,6 @@ use event_bus_core::claim_check::ClaimCheck;
 use event_bus_core::delivery::{DeadLetterReason, DeliveryError, Disposition};
 use event_bus_core::event::Event;
 use event_bus_core::key::EventKey;
-use event_bus_core::wire::{Attempts, DeadLetter, Retry};
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
@@ -25,6 +24,7 @@ use crate::origin::{self, UnreadableEvent};
 use crate::route::Route;
 use crate::settle::{self, Settlement};
 use crate::sinks::Delivery;
+use crate::verdict::{after_failure, dead_letter, give_up, retry, undecodable};
 
 /// An event that the server delivered this many times more often than it may be tried, and that was never settled,
 /// is taken to kill the relay.
@@ -408,89 +408,6 @@ async fn finish_all(route: &Route, settlements: &[(&Item, Settlement)]) {
         finish(route, item, settlement).await;
     }
     join_all(stored.into_iter().map(|(item, settlement)| finish(route, item, settlement))).await;
-}
-
-/// An attempt failed: the next one by the schedule, or the end.
-fn after_failure(
-    route: &Route,
-    envelope: &Envelope,
-    event: &Event,
-    error: &DeliveryError,
-    requested: Option<Duration>,
-) -> Settlement {
-    let attempts = envelope.attempts.and_one(route.now());
-    let Some(wait) = route.schedule().next_wait(attempts.made, requested, rand::random()) else {
-        let detail = Chain(error).to_string();
-        tracing::error!(
-            route = route.name(), event = %EventKey::of(event), attempts = attempts.made, error = detail,
-            "every attempt failed; the event is a dead letter"
-        );
-        return dead_letter(
-            route,
-            envelope,
-            DeadLetterReason::Exhausted,
-            attempts,
-            error.status(),
-            detail,
-        );
-    };
-    tracing::warn!(
-        route = route.name(), event = %EventKey::of(event), attempt = attempts.made, next_in = ?wait,
-        error = %Chain(error), "delivery failed, will be tried again"
-    );
-    Settlement::Retry(retry(route, envelope, attempts, wait))
-}
-
-fn give_up(route: &Route, envelope: &Envelope, event: &Event, error: &DeliveryError) -> Settlement {
-    let reason = match error {
-        DeliveryError::Unencodable(_) => DeadLetterReason::Unencodable,
-        DeliveryError::Refused(_)
-        | DeliveryError::Unreachable(_)
-        | DeliveryError::Unreadable(_)
-        | DeliveryError::Unavailable { .. }
-        | DeliveryError::Unauthorized { .. }
-        | DeliveryError::Gone { .. } => DeadLetterReason::Refused,
-    };
-    let attempts = envelope.attempts.and_one(route.now());
-    let detail = Chain(error).to_string();
-    tracing::error!(
-        route = route.name(), event = %EventKey::of(event), attempts = attempts.made, error = detail,
-        "no attempt can succeed; the event is a dead letter"
-    );
-    dead_letter(route, envelope, reason, attempts, error.status(), detail)
-}
-
-fn undecodable(route: &Route, envelope: &Envelope, detail: String) -> Settlement {
-    let reason = DeadLetterReason::Undecodable;
-    dead_letter(route, envelope, reason, envelope.attempts, None, detail)
-}
-
-fn retry(route: &Route, envelope: &Envelope, attempts: Attempts, wait: Duration) -> Retry {
-    Retry {
-        route: route.name().to_owned(),
-        origin: envelope.origin.clone(),
-        attempts,
-        not_before: (!wait.is_zero()).then(|| route.now() + wait),
-    }
-}
-
-pub(crate) fn dead_letter(
-    route: &Route,
-    envelope: &Envelope,
-    reason: DeadLetterReason,
-    attempts: Attempts,
-    status: Option<u16>,
-    detail: String,
-) -> Settlement {
-    Settlement::DeadLetter(DeadLetter {
-        route: route.name().to_owned(),
-        origin: envelope.origin.clone(),
-        attempts,
-        reason,
-        status,
-        detail,
-        recorded: route.now(),
-    })
 }
 
 impl Route {

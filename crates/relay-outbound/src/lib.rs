@@ -31,6 +31,7 @@ pub mod settle;
 pub mod sinks;
 mod store;
 pub mod template;
+mod verdict;
 
 pub use checks::{checks, secrets};
 pub use config::{BatchConfig, Config, RetryConfig, RouteConfig, Start};

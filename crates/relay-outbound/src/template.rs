@@ -17,6 +17,11 @@ const FUEL: u64 = 1_000_000;
 
 const NAME: &str = "template";
 
+const LINK_TARGET: &str = "link_target";
+
+/// Stands where an event gives no address to link to.
+const NO_LINK: &str = "about:blank";
+
 /// What is done to the values that are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Escape {
@@ -67,7 +72,12 @@ impl Template {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(FUEL));
         environment.set_formatter(move |output, _, value| write_value(output, value, escape));
-        environment.add_template_owned(NAME, text.to_owned()).map_err(invalid)?;
+        environment.add_filter(LINK_TARGET, link_target);
+        let source = match escape {
+            Escape::None => text.to_owned(),
+            Escape::Slack => with_link_targets(text),
+        };
+        environment.add_template_owned(NAME, source).map_err(invalid)?;
         Ok(Self { environment: Box::new(environment), text: text.to_owned() })
     }
 
@@ -151,6 +161,38 @@ fn write_value(
     Ok(())
 }
 
+/// Has every hole right behind a `<`, where Slack reads what to link to or whom to mention, filled by [`link_target`].
+fn with_link_targets(text: &str) -> String {
+    let mut parts = text.split("<{");
+    let mut source = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let hole = part.split_once('}').filter(|(hole, _)| !hole.starts_with(['%', '#']));
+        match hole {
+            Some((hole, rest)) => {
+                source.push_str(&format!("<{{({hole})|{LINK_TARGET}}}{rest}"));
+            }
+            None => {
+                source.push_str("<{");
+                source.push_str(part);
+            }
+        }
+    }
+    source
+}
+
+/// A web or mail address. Anything else is left out: `!channel` would mention everybody, and `|` forge the text.
+fn link_target(value: &Value) -> Result<Value, minijinja::Error> {
+    if value.is_undefined() || value.is_none() {
+        return Err(minijinja::ErrorKind::UndefinedError.into());
+    }
+    let target = value.to_string();
+    let is_known =
+        ["https://", "http://", "mailto:"].iter().any(|scheme| target.starts_with(scheme));
+    let target =
+        if is_known { slack_text(&target).replace('|', "%7C") } else { NO_LINK.to_owned() };
+    Ok(Value::from_safe_string(target))
+}
+
 /// Slack's three control characters as entities.
 fn slack_text(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
@@ -197,6 +239,30 @@ mod tests {
     }
 
     #[test]
+    fn an_event_mentions_nobody_where_a_link_is_meant() {
+        let template = "<{data.url}|a> <{ data.url | default('http://d') }|b> {% if true %}<{data.n}>{% endif %} <{# c #}";
+        for (url, expected) in [
+            (
+                "https://e.x/?a=1&b=2",
+                "<https://e.x/?a=1&amp;b=2|a> <https://e.x/?a=1&amp;b=2|b> <about:blank> <",
+            ),
+            ("!channel", "<about:blank|a> <about:blank|b> <about:blank> <"),
+            (
+                "http://e.x|forged><!here",
+                "<http://e.x%7Cforged&gt;&lt;!here|a> <http://e.x%7Cforged&gt;&lt;!here|b> <about:blank> <",
+            ),
+        ] {
+            let data = serde_json::json!({ "url": url, "n": 7 }).to_string();
+            assert_eq!(fill(template, &data, Escape::Slack).as_deref(), Ok(expected), "{url}");
+        }
+        assert!(fill("<{data.gone}|a>", "{}", Escape::Slack).is_err());
+        assert_eq!(
+            fill("<{data.url}|a>", r#"{"url":"!x"}"#, Escape::None).as_deref(),
+            Ok("<!x|a>")
+        );
+    }
+
+    #[test]
     fn a_missing_field_is_an_error_that_names_the_template() {
         for text in
             ["{data.gone}", "{data.gone.deeper}", "{data.nothing}", "{unknown}", "{data.a.b.c}"]
@@ -210,8 +276,8 @@ mod tests {
 
     #[test]
     fn slack_gets_its_three_entities_and_no_more() {
-        let filled = fill("<{data.t}>", r#"{"t":"<!channel> & \"x\""}"#, Escape::Slack);
-        assert_eq!(filled.as_deref(), Ok("<&lt;!channel&gt; &amp; \"x\">"));
+        let filled = fill("({data.t})", r#"{"t":"<!channel> & \"x\""}"#, Escape::Slack);
+        assert_eq!(filled.as_deref(), Ok("(&lt;!channel&gt; &amp; \"x\")"));
     }
 
     #[test]

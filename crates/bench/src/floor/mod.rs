@@ -1,7 +1,9 @@
 //! The floors: the least programs that could do the job. They verify and wait for confirmation, and nothing else: no
 //! envelope, no deduplication key, no limits, no retries, no metrics.
 
+pub(crate) mod eventbridge;
 pub(crate) mod kafka;
+pub(crate) mod kafka_rest;
 pub(crate) mod postgres;
 
 use std::net::SocketAddr;

@@ -113,10 +113,12 @@ impl Authorization {
         let again = request.try_clone();
         let token = tokens.token().await?;
         let response = execute(client, with_token(request, &token)?).await?;
-        let Some(request) = again.filter(|_| response.status() == StatusCode::UNAUTHORIZED) else {
+        if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
-        };
+        }
         tokens.forget(&token).await;
+        // A body that was streamed is gone; the next attempt has the new token.
+        let Some(request) = again else { return Ok(response) };
         let token = tokens.token().await?;
         execute(client, with_token(request, &token)?).await
     }

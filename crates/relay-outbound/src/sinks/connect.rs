@@ -101,9 +101,7 @@ impl Connect {
             (Some(certificate), Some(key)) => {
                 let mut pem = PemFile::read(certificate, "tls.certificate")?.bytes;
                 let key = secrets.resolve(key).map_err(BuildError::Secret)?;
-                if PrivateKeyDer::from_pem_slice(key.expose()).is_err() {
-                    return Err(BuildError::Setting("tls.key", UnusableFile::NoKey.into()));
-                }
+                check_key(key.expose())?;
                 pem.push(b'\n');
                 pem.extend_from_slice(key.expose());
                 Some(Identity::from_pem(&pem).map_err(BuildError::Client)?)
@@ -143,14 +141,20 @@ impl fmt::Debug for Connect {
     }
 }
 
+/// Checks that a secret is a private key in PEM.
+pub(super) fn check_key(key: &[u8]) -> Result<(), BuildError> {
+    let unusable = |_| BuildError::Setting("tls.key", UnusableFile::NoKey.into());
+    PrivateKeyDer::from_pem_slice(key).map(drop).map_err(unusable)
+}
+
 /// A file with at least one certificate.
-struct PemFile {
+pub(super) struct PemFile {
     bytes: Vec<u8>,
     certificates: Vec<Certificate>,
 }
 
 impl PemFile {
-    fn read(path: &Path, key: &'static str) -> Result<Self, BuildError> {
+    pub(super) fn read(path: &Path, key: &'static str) -> Result<Self, BuildError> {
         let path = path.to_owned();
         let unusable = |error: UnusableFile| BuildError::Setting(key, error.into());
         let bytes = match std::fs::read(&path) {

@@ -62,6 +62,14 @@ pub(super) fn default_key() -> String {
     "partitionkey".to_owned()
 }
 
+/// What is wrong with the setting `key`: no attribute can have another name.
+pub(super) fn key_problem(key: &str) -> Option<&'static str> {
+    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (key.is_empty() || !key.bytes().all(is_name)).then_some(
+        "is no attribute: write its name alone, such as partitionkey or subject, or none",
+    )
+}
+
 fn attribute(event: &Event, name: &str) -> Option<String> {
     if name == "datacontenttype" {
         return event.datacontenttype().map(str::to_owned);

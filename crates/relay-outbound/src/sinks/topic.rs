@@ -1,9 +1,10 @@
 //! The topic of Kafka that a record goes to: always the same, or chosen by the event.
 
+use event_bus_core::delivery::DeliveryError;
 use event_bus_core::event::Event;
 
 use super::BuildError;
-use crate::template::{Escape, Template, Unfilled, View};
+use crate::template::{Escape, Template, View};
 
 /// Where records go.
 #[derive(Debug)]
@@ -23,11 +24,33 @@ impl Topic {
     }
 
     /// The topic of an event.
-    pub(super) fn of(&self, event: &Event) -> Result<String, Unfilled> {
+    pub(super) fn of(&self, event: &Event) -> Result<String, DeliveryError> {
         match self {
             Self::Fixed(topic) => Ok(topic.clone()),
-            Self::Template(template) => template.fill(&View::of(event)),
+            Self::Template(template) => {
+                let topic = template.fill(&View::of(event))?;
+                if !is_legal(&topic) {
+                    return Err(DeliveryError::Unencodable(IllegalTopic.into()));
+                }
+                Ok(topic)
+            }
         }
+    }
+}
+
+/// The topic that an event chose does not exist anywhere, and in a path it would be another path.
+#[derive(Debug, thiserror::Error)]
+#[error("the event's topic is no name of a topic")]
+struct IllegalTopic;
+
+/// What is wrong with the setting.
+pub(super) fn problem(text: &str) -> Option<String> {
+    match Template::parse(text, Escape::None) {
+        Err(error) => Some(error.to_string()),
+        Ok(_) if !text.contains('{') && !is_legal(text) => {
+            Some("is no name of a topic: 1 to 249 letters, digits, `.`, `_` and `-`".to_owned())
+        }
+        Ok(_) => None,
     }
 }
 

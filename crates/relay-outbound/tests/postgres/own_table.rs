@@ -49,6 +49,55 @@ async fn columns_get_the_types_of_the_table() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_gets_another_type_loses_nothing_of_its_values() {
+    let server = PostgresServer::start().await;
+    server.psql("CREATE TABLE runs (key text UNIQUE, at date, n integer)");
+    let settings = "table = \"runs\"\ncolumns = { key = \"id\", at = \"data.at\", n = \"data.n\" }\nconflict = [\"key\"]";
+    let (sink, _nats) = build(&config(server.port(), settings)).await;
+    let event = |id: &str, n: u64| {
+        json_event(id, &format!(r#"{{"at": "2026-11-21T10:00:00+05:00", "n": {n}}}"#))
+    };
+    assert!(sink.deliver(&[event("before", 1)]).await[0].is_ok());
+    server.psql("ALTER TABLE runs ALTER at TYPE timestamptz, ALTER n TYPE bigint");
+    let results = sink.deliver(&[event("after", 7_000_000_000), event("too", 2)]).await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    let row = "SELECT at AT TIME ZONE 'UTC', n FROM runs WHERE key = 'after'";
+    assert_eq!(server.psql(row), "2026-11-21 05:00:00|7000000000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_gives_no_value_to_know_it_by_is_not_inserted_again_and_again() {
+    let server = PostgresServer::start().await;
+    server.psql("CREATE TABLE runs (key text, tag text, UNIQUE (key, tag))");
+    let settings = "table = \"runs\"\ncolumns = { key = \"id\", tag = \"extensions.tag\" }\nconflict = [\"key\", \"tag\"]";
+    let (sink, _nats) = build(&config(server.port(), settings)).await;
+    let result = sink.deliver(&[event("1")]).await.remove(0);
+    assert!(matches!(result, Err(DeliveryError::Unencodable(_))), "{result:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_too_slow_gets_through_in_smaller_statements() {
+    let server = PostgresServer::start().await;
+    server.psql(
+        "CREATE TABLE slow (key text UNIQUE); CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END $$; \
+         CREATE TRIGGER wait BEFORE INSERT ON slow FOR EACH ROW EXECUTE FUNCTION wait()",
+    );
+    let settings =
+        "table = \"slow\"\ncolumns = { key = \"id\" }\nconflict = [\"key\"]\ntimeout = \"1s\"";
+    let (sink, _nats) = build(&config(server.port(), settings)).await;
+    let mut left: Vec<_> = (0..100).map(|number| event(&number.to_string())).collect();
+    testkit::poll_until(std::time::Duration::from_secs(60), "all of them", async || {
+        let results = sink.deliver(&left).await;
+        let open = left.iter().zip(&results).filter(|(_, result)| result.is_err());
+        left = open.map(|(event, _)| event.clone()).collect();
+        left.is_empty().then_some(())
+    })
+    .await;
+    assert_eq!(server.psql("SELECT count(*) FROM slow"), "100");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_the_index_that_is_named_makes_a_row_a_known_one() {
     let server = own_table().await;
     let columns = "table = \"app.Rows\"\ncolumns = { key = \"id\", other = \"type\" }\n";

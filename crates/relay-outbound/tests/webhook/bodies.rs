@@ -68,6 +68,21 @@ async fn only_large_bodies_are_compressed_and_the_signature_is_over_what_is_sent
 }
 
 #[tokio::test]
+async fn a_trace_that_cannot_stand_in_a_header_is_left_out() {
+    let destination = CaptureSink::start().await;
+    let setting = format!("sink.webhook = {{ url = \"{}\" }}", destination.url());
+    let sink = Workshop::open([]).await.build(&setting).unwrap();
+    let event = Event::builder("1", "/s", "t")
+        .extension("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        .extension("tracestate", "vendor=\u{e9}\u{1f600}")
+        .build()
+        .unwrap();
+    assert!(deliver(&*sink, &event).await.is_ok());
+    let request = destination.requests().remove(0);
+    assert!(request.header("traceparent").is_some() && !request.headers.contains_key("tracestate"));
+}
+
+#[tokio::test]
 async fn headers_are_added_and_their_secrets_are_not_printed() {
     let destination = CaptureSink::start().await;
     let workshop = Workshop::open([("KEY", "hush")]).await;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::EventBridgeSink;
-use super::fields::Fields;
+use super::fields::{self, Fields};
 use crate::sinks::{BuildError, Settings, Sink, SinkContext};
 
 /// Most entries of one `PutEvents`.
@@ -141,6 +141,9 @@ impl Settings for Config {
         if let Err((key, error)) = Fields::parse(self) {
             report(key, &error.to_string());
         }
+        for (key, problem) in fields::constant_problems(self) {
+            report(key, problem);
+        }
         problems
     }
 
@@ -203,6 +206,9 @@ mod tests {
             ("endpoint_url = 'ftp://a'", "endpoint_url"),
             ("source = 'aws.ec2'", "source"),
             ("source = '{type'", "source"),
+            ("source = ''", "source"),
+            ("detail_type = ' '", "detail_type"),
+            ("time = 'soon'", "time"),
             ("detail = 'Data'", "detail"),
             ("detail = '{data'", "detail"),
             ("resources = ['a', '{']", "resources"),

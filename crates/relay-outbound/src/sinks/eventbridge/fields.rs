@@ -4,6 +4,7 @@ use event_bus_core::delivery::DeliveryError;
 use event_bus_core::event::{Data, Event, parse_time};
 use time::OffsetDateTime;
 
+use super::entry::MAX_DETAIL_TYPE;
 use super::{Config, trace};
 use crate::template::{Escape, Template, View};
 
@@ -52,6 +53,24 @@ enum Unfit {
     NoData,
     #[error("`time` gives no timestamp (RFC 3339)")]
     Time,
+}
+
+/// What is wrong with fields that are the same for every event, and would make each of them a dead letter.
+pub(super) fn constant_problems(config: &Config) -> Vec<(&'static str, &'static str)> {
+    let constant = |text: &Option<String>| text.clone().filter(|text| !text.contains('{'));
+    let mut problems = Vec::new();
+    for (key, text) in [("source", &config.source), ("detail_type", &config.detail_type)] {
+        if constant(text).is_some_and(|text| text.trim().is_empty()) {
+            problems.push((key, "must not be empty; leave it out for the event's own"));
+        }
+    }
+    if constant(&config.detail_type).is_some_and(|text| text.chars().count() > MAX_DETAIL_TYPE) {
+        problems.push(("detail_type", "is longer than the 128 characters that EventBridge takes"));
+    }
+    if constant(&config.time).is_some_and(|text| parse_time(&text).is_none()) {
+        problems.push(("time", "is no timestamp (RFC 3339) and no template of one"));
+    }
+    problems
 }
 
 impl Fields {

@@ -10,9 +10,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{KafkaSink, settings};
-use crate::sinks::record::{Format, default_key};
-use crate::sinks::{BuildError, Settings, Sink, SinkContext, oauth2};
-use crate::template::{Escape, Template};
+use crate::sinks::record::{self, Format, default_key};
+use crate::sinks::{BuildError, Settings, Sink, SinkContext, oauth2, topic};
 
 /// `sink.kafka`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -142,8 +141,11 @@ impl Settings for Config {
                 report(&format!("brokers[{index}]"), message);
             }
         }
-        if let Err(error) = Template::parse(&self.topic, Escape::None) {
-            report("topic", error.to_string());
+        if let Some(problem) = topic::problem(&self.topic) {
+            report("topic", problem);
+        }
+        if let Some(problem) = record::key_problem(&self.key) {
+            report("key", problem.to_owned());
         }
         if self.timeout < Duration::from_secs(1) || self.timeout > Duration::from_secs(600) {
             report("timeout", "must be between 1s and 10m".to_owned());

@@ -9,9 +9,10 @@ use rdkafka::error::KafkaError;
 
 use super::config::{Config, Mechanism, Sasl};
 use crate::sinks::BuildError;
+use crate::sinks::connect::{self, PemFile};
 
 /// Names that the sink decides about, each with what to write instead.
-const OWNED: [(&str, &str); 16] = [
+const OWNED: [(&str, &str); 21] = [
     ("bootstrap.servers", "use `brokers`"),
     ("metadata.broker.list", "use `brokers`"),
     ("security.protocol", "use `tls` and `sasl`"),
@@ -25,6 +26,11 @@ const OWNED: [(&str, &str); 16] = [
     ("enable.idempotence", "it is always on"),
     ("acks", "it is always `all`"),
     ("request.required.acks", "it is always `all`"),
+    ("retries", "it is decided by `timeout`"),
+    ("message.send.max.retries", "it is decided by `timeout`"),
+    ("max.in.flight", "idempotence decides it"),
+    ("max.in.flight.requests.per.connection", "idempotence decides it"),
+    ("transactional.id", "there are no transactions"),
     ("message.timeout.ms", "use `timeout`"),
     ("delivery.timeout.ms", "use `timeout`"),
     ("plugin.library.paths", "no code is loaded"),
@@ -32,6 +38,9 @@ const OWNED: [(&str, &str); 16] = [
 
 /// Part of the sink's time after which a record that nobody confirmed is given back; the rest is for finding out why.
 const CONFIRM_PART: u32 = 70;
+
+/// What librdkafka allows for an answer of a broker.
+const SOCKET: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
 /// What is wrong with `sasl`, `tls` and the further settings, each with its key.
 pub(super) fn problems(config: &Config) -> Vec<(String, String)> {
@@ -67,8 +76,15 @@ fn sasl_problems(sasl: &Sasl, encrypted: bool, problems: &mut Vec<(String, Strin
     if needs_password && (sasl.user.is_none() || sasl.password.is_none()) {
         report(format!("{name} needs `user` and `password`"));
     }
-    if sasl.mechanism == Mechanism::Plain && !encrypted {
-        report("PLAIN shows the password to the network; it needs `tls`".to_owned());
+    let shows = match sasl.mechanism {
+        Mechanism::Plain => Some("password"),
+        Mechanism::OauthBearer => Some("token"),
+        Mechanism::ScramSha256 | Mechanism::ScramSha512 | Mechanism::Gssapi => None,
+    };
+    if let Some(shown) = shows
+        && !encrypted
+    {
+        report(format!("{name} shows the {shown} to the network; it needs `tls`"));
     }
     if (sasl.mechanism == Mechanism::OauthBearer) != sasl.oauth2.is_some() {
         report("`oauth2` belongs to OAUTHBEARER, and OAUTHBEARER needs it".to_owned());
@@ -107,18 +123,22 @@ pub(super) fn client_config(
         // The same partition for the same key as Java's clients choose.
         .set("partitioner", "murmur2_random")
         .set("message.timeout.ms", milliseconds(confirm_within))
-        .set("socket.timeout.ms", milliseconds(confirm_within.max(Duration::from_secs(1))))
+        .set("socket.timeout.ms", milliseconds(confirm_within.clamp(SOCKET.0, SOCKET.1)))
         .set("reconnect.backoff.max.ms", "1000")
         .set("queue.buffering.max.kbytes", "65536")
         .set("security.protocol", protocol(config))
         .set_log_level(RDKafkaLogLevel::Warning);
     if let Some(tls) = &config.tls {
         if let Some(ca) = &tls.ca {
+            PemFile::read(ca, "tls.ca")?;
             client.set("ssl.ca.location", ca.to_string_lossy());
         }
         if let (Some(certificate), Some(key)) = (&tls.certificate, &tls.key) {
+            PemFile::read(certificate, "tls.certificate")?;
+            let key = text(key, secrets)?;
+            connect::check_key(key.as_bytes())?;
             client.set("ssl.certificate.location", certificate.to_string_lossy());
-            client.set("ssl.key.pem", text(key, secrets)?);
+            client.set("ssl.key.pem", key);
         }
     }
     if let Some(sasl) = &config.sasl {

@@ -83,6 +83,9 @@ impl KafkaSink {
 
     /// Why a record was not confirmed: nobody is there, the credentials are wrong, or the brokers cannot take it.
     async fn judge_unconfirmed(&self, running: &Running, began: Instant) -> Meaning {
+        if running.watch.has_no_token() {
+            return Meaning::Unconfirmed;
+        }
         if running.watch.refused().is_some() {
             return Meaning::Unauthorized;
         }
@@ -118,7 +121,7 @@ impl Sink for KafkaSink {
             let (topic, sending) = match each {
                 Ok(sent) => sent,
                 Err(error) => {
-                    results.push(Err(error.into()));
+                    results.push(Err(error));
                     continue;
                 }
             };

@@ -11,12 +11,16 @@ use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::runtime::Handle;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
-use crate::sinks::oauth2::Tokens;
+use crate::sinks::oauth2::{Token, TokenError, Tokens};
 
 /// How long fetching a token may take; librdkafka asks again some seconds after a failure.
 const TOKEN_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a refusal counts: librdkafka repeats the same one every half a minute at most.
+const REFUSED_FOR: Duration = Duration::from_secs(60);
 
 /// Listens to the producers of one sink. Cloning shares it.
 #[derive(Clone)]
@@ -28,8 +32,10 @@ pub(super) struct Watch {
 /// What was last seen of the brokers.
 #[derive(Debug, Default)]
 struct Seen {
-    /// What they said when they last refused the credentials.
-    refused: Option<String>,
+    /// What they said when they last refused the credentials, and when.
+    refused: Option<(String, Instant)>,
+    /// Whether nobody gives out tokens at present, which is no fault of the credentials.
+    has_no_token: bool,
     outage: Outage,
 }
 
@@ -58,9 +64,16 @@ impl Watch {
         Self { seen: Arc::default(), tokens }
     }
 
-    /// Why the credentials were refused, if nothing was delivered since.
+    /// Why the credentials were refused, if that was lately and nothing was delivered since.
     pub(super) fn refused(&self) -> Option<String> {
-        self.seen().refused.clone()
+        let seen = self.seen();
+        let (reason, when) = seen.refused.as_ref()?;
+        (when.elapsed() < REFUSED_FOR).then(|| reason.clone())
+    }
+
+    /// Whether there is no token to ask the brokers with.
+    pub(super) fn has_no_token(&self) -> bool {
+        self.seen().has_no_token
     }
 
     /// A record was confirmed: the brokers are there, and the credentials are right.
@@ -78,7 +91,7 @@ impl Watch {
     }
 
     fn refuse(&self, reason: String) {
-        self.seen().refused = Some(reason);
+        self.seen().refused = Some((reason, Instant::now()));
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -97,7 +110,10 @@ impl ClientContext for Watch {
         tracing::debug!(target: "librdkafka", %error, "{reason}");
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed) => {
-                self.refuse(reason.to_owned());
+                // It is also reported so when there is no token to ask with.
+                if !self.has_no_token() {
+                    self.refuse(reason.to_owned());
+                }
             }
             Some(RDKafkaErrorCode::AllBrokersDown) => self.seen().outage = Outage::Now,
             Some(_) | None => {}
@@ -110,9 +126,12 @@ impl ClientContext for Watch {
             return Err("there is no `oauth2`".into());
         };
         let token = runtime.block_on(async { timeout(TOKEN_WITHIN, tokens.token()).await });
+        self.seen().has_no_token = is_away(&token);
         let token = token.map_err(|_| "the token endpoint did not answer")?.map_err(|error| {
             let reason = Chain(&error).to_string();
-            self.refuse(reason.clone());
+            if !self.has_no_token() {
+                self.refuse(reason.clone());
+            }
             reason
         })?;
         Ok(OAuthToken {
@@ -120,6 +139,14 @@ impl ClientContext for Watch {
             principal_name: "event-bus-bridge".to_owned(),
             token: token.expose().to_owned(),
         })
+    }
+}
+
+/// Whether nobody answered who gives out tokens.
+fn is_away(answer: &Result<Result<Token, TokenError>, Elapsed>) -> bool {
+    match answer {
+        Ok(Ok(_) | Err(TokenError::Refused { .. } | TokenError::NoToken)) => false,
+        Err(_) | Ok(Err(TokenError::Unreachable(_) | TokenError::Unavailable(_))) => true,
     }
 }
 

@@ -144,11 +144,6 @@ impl Api {
     }
 }
 
-/// The topic that an event chose does not exist anywhere, and in a path it would be another path.
-#[derive(Debug, thiserror::Error)]
-#[error("the event's topic is no name of a topic")]
-pub(super) struct IllegalTopic;
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};

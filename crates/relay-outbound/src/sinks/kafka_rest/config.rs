@@ -10,10 +10,9 @@ use url::Url;
 
 use super::{Api, Format, KafkaRestSink};
 use crate::sinks::headers::{self, HeadersConfig};
-use crate::sinks::record::default_key;
-use crate::sinks::topic::is_legal;
+use crate::sinks::record::{self, default_key};
+use crate::sinks::topic::{self, is_legal};
 use crate::sinks::{AuthConfig, BuildError, Settings, Sink, SinkContext, TlsConfig, connect};
-use crate::template::{Escape, Template};
 
 /// Beginning of the headers that the sink sets itself.
 const OWN_HEADERS: [&str; 1] = ["accept"];
@@ -86,13 +85,11 @@ impl Settings for Config {
             }
             (Api::ConfluentV3, Some(_)) | (Api::Strimzi | Api::ConfluentV2, None) => {}
         }
-        match Template::parse(&self.topic, Escape::None) {
-            Err(error) => report("topic", &error.to_string()),
-            Ok(_) if !self.topic.contains('{') && !is_legal(&self.topic) => {
-                let message = "is no name of a topic: 1 to 249 letters, digits, `.`, `_` and `-`";
-                report("topic", message);
-            }
-            Ok(_) => {}
+        if let Some(problem) = topic::problem(&self.topic) {
+            report("topic", &problem);
+        }
+        if let Some(problem) = record::key_problem(&self.key) {
+            report("key", problem);
         }
         if self.format == Some(Format::Binary) && !self.api.has_headers() {
             let message = "records of confluent-v2 have no headers; use structured or data";

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use event_bus_core::delivery::{DeliveryError, Refusal};
+use event_bus_core::delivery::DeliveryError;
 use event_bus_core::event::Event;
 use event_bus_runtime::Clock;
 use futures_util::{StreamExt as _, stream};
@@ -17,7 +17,6 @@ use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use super::answer::{Answer, judge};
-use super::api::IllegalTopic;
 use super::parts::{Outgoing, requests};
 use super::{Api, Config};
 use crate::sinks::answer::{NoAnswer, beginning};
@@ -26,7 +25,7 @@ use crate::sinks::connect::Connect;
 use crate::sinks::reach::reach;
 use crate::sinks::record::Shape;
 use crate::sinks::repeated::repeated;
-use crate::sinks::topic::{Topic, is_legal};
+use crate::sinks::topic::Topic;
 use crate::sinks::{
     BuildError, CheckError, Delivery, Http2, Sink, SinkContext, headers, retry_after,
 };
@@ -77,9 +76,6 @@ impl KafkaRestSink {
 
     fn encode(&self, event: &Event) -> Result<(String, Vec<u8>), DeliveryError> {
         let topic = self.topic.of(event)?;
-        if !is_legal(&topic) {
-            return Err(DeliveryError::Refused(Refusal::Constraint(IllegalTopic.into())));
-        }
         let json = self.api.record(&self.shape.record(event));
         Ok((topic, json.map_err(|error| DeliveryError::Unencodable(error.into()))?))
     }

@@ -57,6 +57,23 @@ async fn a_token_is_kept_until_shortly_before_it_expires() {
 }
 
 #[tokio::test]
+async fn a_life_that_is_written_as_a_text_counts_as_well() {
+    for (life, kept) in [(r#""600""#, 539), (r#""soon""#, 239), ("null", 239), ("-5", 0)] {
+        let body =
+            format!(r#"{{"access_token": "t", "token_type": "Bearer", "expires_in": {life}}}"#);
+        let endpoint = CaptureSink::scripted(Script::reply(Reply::status(200).body(body))).await;
+        let (tokens, hand) = tokens(config(&endpoint.url()));
+        tokens.token().await.unwrap();
+        hand.advance(Duration::from_secs(kept));
+        tokens.token().await.unwrap();
+        assert_eq!(endpoint.count(), if kept == 0 { 2 } else { 1 }, "{life}");
+        hand.advance(Duration::from_secs(1));
+        tokens.token().await.unwrap();
+        assert_eq!(endpoint.count(), if kept == 0 { 3 } else { 2 }, "{life}");
+    }
+}
+
+#[tokio::test]
 async fn many_that_need_a_token_at_once_fetch_one() {
     let endpoint = endpoint(600).await;
     let (tokens, _) = tokens(config(&endpoint.url()));

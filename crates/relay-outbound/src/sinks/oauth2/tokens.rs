@@ -75,7 +75,8 @@ pub enum TokenError {
 struct Granted {
     access_token: String,
     token_type: String,
-    expires_in: Option<f64>,
+    /// A number by the standard; some servers write it as a text.
+    expires_in: Option<serde_json::Value>,
 }
 
 /// RFC 6749, section 5.2. The description is left out: nobody knows what a server repeats in it.
@@ -219,7 +220,12 @@ fn granted(body: &[u8], asked: OffsetDateTime) -> Option<Token> {
     if !granted.token_type.eq_ignore_ascii_case("bearer") || !fits_header {
         return None;
     }
-    let life = match granted.expires_in {
+    let seconds = granted.expires_in.and_then(|value| match value {
+        serde_json::Value::String(text) => text.trim().parse().ok(),
+        other => other.as_f64(),
+    });
+    let life = match seconds {
+        Some(seconds) if f64::is_nan(seconds) => UNKNOWN_LIFE,
         Some(seconds) => Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(LONGEST_LIFE),
         None => UNKNOWN_LIFE,
     };

@@ -8,6 +8,9 @@ use event_bus_core::delivery::{DeliveryError, Refusal};
 /// What makes the default table.
 const HOW_TO_MIGRATE: &str = "`event-bus routes migrate` makes the table of a route";
 
+/// `invalid_argument_for_width_bucket_function`, by which a statement says that it is out of date.
+const CHANGED_TABLE: &str = "2201G";
+
 /// Why rows were not inserted. It is copied to each event that it concerns.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{text}")]
@@ -17,6 +20,7 @@ pub(super) struct Answer {
     concerns_one: bool,
     /// Whether the table may not be as it was when the statement was made.
     doubts_table: bool,
+    code: String,
     text: String,
 }
 
@@ -65,6 +69,16 @@ impl Answer {
         self.fate == Fate::Unreachable
     }
 
+    /// Whether the columns have other types than the statement knew; nothing was inserted.
+    pub(super) fn is_changed_table(&self) -> bool {
+        self.code == CHANGED_TABLE
+    }
+
+    /// Whether the server gave the statement up, such as for its time.
+    pub(super) fn was_canceled(&self) -> bool {
+        self.code == "57014"
+    }
+
     /// Whether the statement should be made anew.
     pub(super) fn doubts_table(&self) -> bool {
         self.doubts_table
@@ -84,7 +98,7 @@ impl Answer {
     }
 
     fn without_code(fate: Fate, text: String) -> Self {
-        Self { fate, concerns_one: false, doubts_table: false, text }
+        Self { fate, concerns_one: false, doubts_table: false, code: String::new(), text }
     }
 
     fn of_server(code: &str, message: &str) -> Self {
@@ -98,21 +112,23 @@ impl Answer {
             fate: fate(code),
             // A missing table, a full disk or a server that ends is the same for every row.
             concerns_one: code == "42501"
-                || !matches!(
-                    class,
-                    "08" | "0A"
-                        | "25"
-                        | "26"
-                        | "28"
-                        | "3D"
-                        | "40"
-                        | "42"
-                        | "53"
-                        | "55"
-                        | "57"
-                        | "58"
-                ),
-            doubts_table: matches!(class, "0A" | "26" | "42"),
+                || code != CHANGED_TABLE
+                    && !matches!(
+                        class,
+                        "08" | "0A"
+                            | "25"
+                            | "26"
+                            | "28"
+                            | "3D"
+                            | "40"
+                            | "42"
+                            | "53"
+                            | "55"
+                            | "57"
+                            | "58"
+                    ),
+            doubts_table: code == CHANGED_TABLE || matches!(class, "0A" | "26" | "42"),
+            code: code.to_owned(),
             text: format!("{message} (SQLSTATE {code}){hint}"),
         }
     }
@@ -141,6 +157,7 @@ fn fate(code: &str) -> Fate {
         // Connection lost; no such database; timed out, shutting down or starting up; read-only after a failover.
         ("08" | "3D" | "57", _) | (_, "25006") => Fate::Unreachable,
         ("28", _) | (_, "42501") => Fate::Unauthorized,
+        (_, CHANGED_TABLE) => Fate::Unavailable,
         // Values and constraints, exceptions of triggers, and rows too large for an index.
         ("09" | "21" | "22" | "23" | "27" | "2F" | "38" | "39" | "44" | "54" | "P0", _) => {
             Fate::Refused
@@ -171,6 +188,7 @@ mod tests {
             ("08006", Hold, false),
             ("22001", DeadLetter, true),
             ("22P02", DeadLetter, true),
+            (CHANGED_TABLE, retry, false),
             ("23505", DeadLetter, true),
             ("23514", DeadLetter, true),
             ("25006", Hold, false),

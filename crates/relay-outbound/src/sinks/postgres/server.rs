@@ -90,9 +90,10 @@ impl Server {
     pub(super) async fn connect(&self) -> Result<PgConnection, Answer> {
         let host = self.options.get_host();
         if !host.starts_with('/') {
-            // The driver resolves the name again. Where that matters, the certificate proves who answers.
+            // The driver resolves the name again, so that none of its addresses may be a denied one. A name that changes
+            // in between is caught by the certificate, if it is checked.
             self.guard
-                .resolve_host(host, self.options.get_port())
+                .check_all(host, self.options.get_port())
                 .await
                 .map_err(|error| Answer::unreachable(error.to_string()))?;
         }

@@ -12,12 +12,12 @@ use event_bus_core::event::Event;
 use sqlx::PgConnection;
 
 use super::Config;
-use super::columns::{self, Column, DEFAULT_COLUMNS, DEFAULT_CONFLICT, Row};
+use super::columns::Row;
 use super::connections::Connections;
 use super::errors::Answer;
-use super::parts::parts;
+use super::parts::{PartSize, parts};
 use super::server::Server;
-use super::table::{Table, TableName};
+use super::table::Table;
 use crate::sinks::{BuildError, CheckError, Delivery, Sink, SinkContext};
 
 /// A table of PostgreSQL. Its only success is a statement that the server has confirmed.
@@ -27,6 +27,7 @@ pub struct PostgresSink {
     table: Table,
     /// What inserts, once the types of the columns are known.
     statement: Mutex<Option<Arc<str>>>,
+    part_size: PartSize,
     timeout: Duration,
 }
 
@@ -38,8 +39,9 @@ impl PostgresSink {
         let server = server.with_statement_timeout(config.timeout.mul_f32(0.9));
         Ok(Self {
             connections: Connections::new(server, config.pool.get()),
-            table: table(config)?,
+            table: Table::of(config)?,
             statement: Mutex::new(None),
+            part_size: PartSize::new(),
             timeout: config.timeout,
         })
     }
@@ -50,7 +52,7 @@ impl PostgresSink {
             Ok(lease) => lease,
             Err(answer) => return answers.fill(Err(answer)),
         };
-        let statement = match self.statement(&mut lease.connection).await {
+        let mut statement = match self.statement(&mut lease.connection).await {
             Ok(statement) => statement,
             Err(answer) => {
                 self.doubt(&answer);
@@ -58,11 +60,24 @@ impl PostgresSink {
             }
         };
         let mut is_sound = true;
-        let mut open = parts(rows);
+        let mut is_changed = false;
+        let mut open = parts(rows, self.part_size.get());
         while let Some(range) = open.pop() {
             let part = &rows[range.clone()];
             let answer = self.table.fill(&mut lease.connection, &statement, part).await;
             if let Err(answer) = &answer {
+                if answer.is_changed_table() && !is_changed {
+                    is_changed = true;
+                    self.doubt(answer);
+                    if let Ok(present) = self.statement(&mut lease.connection).await {
+                        statement = present;
+                        open.push(range);
+                        continue;
+                    }
+                }
+                if answer.was_canceled() {
+                    self.part_size.was_slow(range.len());
+                }
                 if answer.may_concern_one_event() && range.len() > 1 {
                     let middle = range.start + range.len() / 2;
                     open.extend([middle..range.end, range.start..middle]);
@@ -74,6 +89,8 @@ impl PostgresSink {
                         answers[range].fill(Err(answer.clone()));
                     }
                 }
+            } else {
+                self.part_size.was_quick(range.len());
             }
             answers[range].fill(answer);
         }
@@ -140,8 +157,7 @@ impl PostgresSink {
 #[async_trait]
 impl Sink for PostgresSink {
     async fn deliver(&self, batch: &[Event]) -> Vec<Delivery> {
-        let encoded: Vec<_> =
-            batch.iter().map(|event| columns::row(&self.table.columns, event)).collect();
+        let encoded: Vec<_> = batch.iter().map(|event| self.table.row(event)).collect();
         let rows: Vec<&Row> = encoded.iter().flatten().collect();
         let mut answers = vec![Err(Answer::timeout()); rows.len()];
         if !rows.is_empty() {
@@ -169,24 +185,4 @@ impl Sink for PostgresSink {
     async fn close(&self) {
         self.connections.close().await;
     }
-}
-
-/// The table that the settings describe.
-fn table(config: &Config) -> Result<Table, BuildError> {
-    let unusable = |key| move |problem: String| BuildError::Setting(key, problem.into());
-    let columns: Result<Vec<_>, _> = if config.has_default_columns() {
-        DEFAULT_COLUMNS.into_iter().map(|(name, source)| Column::parse(name, source)).collect()
-    } else {
-        config.columns.iter().map(|(name, source)| Column::parse(name, source)).collect()
-    };
-    let conflict = if config.has_default_columns() {
-        DEFAULT_CONFLICT.map(str::to_owned).to_vec()
-    } else {
-        config.conflict.clone().unwrap_or_default()
-    };
-    Ok(Table {
-        name: TableName::parse(&config.table).map_err(unusable("table"))?,
-        columns: columns.map_err(unusable("columns"))?,
-        conflict,
-    })
 }

@@ -122,8 +122,12 @@ impl Requests {
         }
         // The trace that the event began in goes on at the destination (W3C Trace Context).
         for name in ["traceparent", "tracestate"] {
-            if let Some(value) = event.extension(name) {
-                insert(name, &value.to_text())?;
+            // One that cannot stand in a header is a courtesy less, and the event no worse for it.
+            if let Some(value) = event.extension(name)
+                && value.to_text().is_ascii()
+                && let Ok(value) = HeaderValue::from_str(&value.to_text())
+            {
+                headers.insert(HeaderName::from_static(name), value);
             }
         }
         Ok(())

@@ -16,7 +16,7 @@ use super::fields::Filled;
 const MAX_REQUEST: usize = 1024 * 1024;
 
 const MAX_ENTRIES: usize = 10;
-const MAX_DETAIL_TYPE: usize = 128;
+pub(super) const MAX_DETAIL_TYPE: usize = 128;
 const MAX_DEPTH: usize = 1000;
 const TIME_SIZE: usize = 14;
 

@@ -1,0 +1,53 @@
+//! The floor of the Kafka REST sink: a loop that posts records.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use super::{BATCH_WINDOW, acknowledge, messages};
+
+const RECORDS: usize = 100;
+const WAIT: Duration = Duration::from_millis(10);
+
+pub(crate) async fn run(nats: &str, url: &str) -> anyhow::Result<()> {
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let permits = Arc::new(Semaphore::new(BATCH_WINDOW / RECORDS));
+    let mut tasks = JoinSet::new();
+    let mut messages = messages(nats, BATCH_WINDOW).await?;
+    while let Some(first) = messages.next().await {
+        let mut batch = vec![first?];
+        let deadline = Instant::now() + WAIT;
+        while batch.len() < RECORDS {
+            let Ok(Some(message)) = timeout_at(deadline, messages.next()).await else { break };
+            batch.push(message?);
+        }
+        let permit = Arc::clone(&permits).acquire_owned().await?;
+        let request = client
+            .post(format!("{url}topics/floor"))
+            .header("content-type", "application/vnd.kafka.json.v2+json");
+        tasks.spawn(async move {
+            let values: Vec<&RawValue> = batch
+                .iter()
+                .map(|message| serde_json::from_slice(&message.payload))
+                .collect::<Result<_, _>>()?;
+            let records: Vec<_> =
+                values.iter().map(|value| json!({ "key": null, "value": value })).collect();
+            let body = serde_json::to_vec(&json!({ "records": records }))?;
+            if request.body(body).send().await?.status().is_success() {
+                for message in &batch {
+                    acknowledge(message).await;
+                }
+            }
+            drop(permit);
+            anyhow::Ok(())
+        });
+        while tasks.try_join_next().is_some() {}
+    }
+    Ok(())
+}
