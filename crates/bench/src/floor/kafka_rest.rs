@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -14,6 +13,16 @@ use super::{BATCH_WINDOW, acknowledge, messages};
 
 const RECORDS: usize = 100;
 const WAIT: Duration = Duration::from_millis(10);
+
+#[derive(serde::Serialize)]
+struct Records<'a> {
+    records: Vec<Record<'a>>,
+}
+
+#[derive(serde::Serialize)]
+struct Record<'a> {
+    value: &'a RawValue,
+}
 
 pub(crate) async fn run(nats: &str, url: &str) -> anyhow::Result<()> {
     let client = reqwest::Client::builder().no_proxy().build()?;
@@ -32,13 +41,12 @@ pub(crate) async fn run(nats: &str, url: &str) -> anyhow::Result<()> {
             .post(format!("{url}topics/floor"))
             .header("content-type", "application/vnd.kafka.json.v2+json");
         tasks.spawn(async move {
-            let values: Vec<&RawValue> = batch
-                .iter()
-                .map(|message| serde_json::from_slice(&message.payload))
-                .collect::<Result<_, _>>()?;
-            let records: Vec<_> =
-                values.iter().map(|value| json!({ "key": null, "value": value })).collect();
-            let body = serde_json::to_vec(&json!({ "records": records }))?;
+            let records = batch.iter().map(|message| {
+                let value = serde_json::from_slice(&message.payload)?;
+                anyhow::Ok(Record { value })
+            });
+            let records = records.collect::<anyhow::Result<_>>()?;
+            let body = serde_json::to_vec(&Records { records })?;
             if request.body(body).send().await?.status().is_success() {
                 for message in &batch {
                     acknowledge(message).await;

@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
+use serde_json::json;
 use testkit::process::Running;
-use testkit::{KafkaServer, NatsServer, PostgresServer, poll_until};
+use testkit::{
+    CaptureSink, KafkaServer, MotoServer, NatsServer, PostgresServer, Record, Reply, Script,
+    poll_until,
+};
 
 use crate::world::{World, dead_letters, message};
 
@@ -179,8 +183,7 @@ async fn memory_stays_flat(sink: &str, migrate: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_stays_flat_with_a_webhook() {
-    let sink =
-        testkit::CaptureSink::start_with(testkit::Script::always(200), testkit::Record::Ids).await;
+    let sink = CaptureSink::start_with(Script::always(200), Record::Ids).await;
     memory_stays_flat(&format!("sink.webhook = {{ url = \"{}\" }}", sink.url()), false).await;
 }
 
@@ -202,4 +205,35 @@ async fn memory_stays_flat_with_postgres() {
         true,
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_stays_flat_with_eventbridge() {
+    let (moto, folder) = (MotoServer::start().await, tempfile::tempdir().expect("a folder"));
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "secret").expect("a file");
+    let sink = format!(
+        "sink.eventbridge = {{ region = \"eu-central-1\", access_key_id = \"key\", \
+         secret_access_key = {{ file = {secret:?} }}, endpoint_url = \"{}\" }}",
+        moto.url()
+    );
+    memory_stays_flat(&sink, false).await;
+}
+
+/// A stub that answers as the Strimzi bridge documents it.
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_stays_flat_with_kafka_rest() {
+    let script = Script::per_request(|request| {
+        let records = request.json()["records"].as_array().map_or(0, Vec::len);
+        let offsets = vec![json!({ "partition": 0, "offset": 1 }); records];
+        Reply::status(200)
+            .header("Content-Type", "application/vnd.kafka.v2+json")
+            .body(json!({ "offsets": offsets }).to_string())
+    });
+    let bridge = CaptureSink::start_with(script, Record::Ids).await;
+    let sink = format!(
+        "sink.kafka_rest = {{ api = \"strimzi\", url = \"{}\", topic = \"flat\" }}",
+        bridge.url()
+    );
+    memory_stays_flat(&sink, false).await;
 }
