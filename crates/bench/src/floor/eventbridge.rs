@@ -8,15 +8,12 @@ use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use event_bus_runtime::Secret;
 use event_bus_runtime::aws::{self, Access, AccessKey};
-use futures_util::StreamExt as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
 
-use super::{BATCH_WINDOW, acknowledge, messages};
+use super::{BATCH_WINDOW, acknowledge, batch, messages};
 
 const ENTRIES: usize = 10;
-const WAIT: Duration = Duration::from_millis(10);
 
 pub(crate) async fn run(nats: &str, endpoint: &str) -> anyhow::Result<()> {
     let access_key = Some(AccessKey { id: "bench".to_owned(), secret: Secret::new("bench") });
@@ -28,13 +25,7 @@ pub(crate) async fn run(nats: &str, endpoint: &str) -> anyhow::Result<()> {
     let permits = Arc::new(Semaphore::new(BATCH_WINDOW / ENTRIES));
     let mut tasks = JoinSet::new();
     let mut messages = messages(nats, BATCH_WINDOW).await?;
-    while let Some(first) = messages.next().await {
-        let mut batch = vec![first?];
-        let deadline = Instant::now() + WAIT;
-        while batch.len() < ENTRIES {
-            let Ok(Some(message)) = timeout_at(deadline, messages.next()).await else { break };
-            batch.push(message?);
-        }
+    while let Some(batch) = batch(&mut messages, ENTRIES).await? {
         let permit = Arc::clone(&permits).acquire_owned().await?;
         let client = client.clone();
         tasks.spawn(async move {

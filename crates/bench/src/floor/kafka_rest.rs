@@ -1,18 +1,14 @@
 //! The floor of the Kafka REST sink: a loop that posts records.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
 
-use super::{BATCH_WINDOW, acknowledge, messages};
+use super::{BATCH_WINDOW, acknowledge, batch, messages};
 
 const RECORDS: usize = 100;
-const WAIT: Duration = Duration::from_millis(10);
 
 #[derive(serde::Serialize)]
 struct Records<'a> {
@@ -29,13 +25,7 @@ pub(crate) async fn run(nats: &str, url: &str) -> anyhow::Result<()> {
     let permits = Arc::new(Semaphore::new(BATCH_WINDOW / RECORDS));
     let mut tasks = JoinSet::new();
     let mut messages = messages(nats, BATCH_WINDOW).await?;
-    while let Some(first) = messages.next().await {
-        let mut batch = vec![first?];
-        let deadline = Instant::now() + WAIT;
-        while batch.len() < RECORDS {
-            let Ok(Some(message)) = timeout_at(deadline, messages.next()).await else { break };
-            batch.push(message?);
-        }
+    while let Some(batch) = batch(&mut messages, RECORDS).await? {
         let permit = Arc::clone(&permits).acquire_owned().await?;
         let request = client
             .post(format!("{url}topics/floor"))

@@ -8,6 +8,7 @@ pub(crate) mod postgres;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::jetstream::consumer::{PushConsumer, push};
 use async_nats::jetstream::{self, Context};
@@ -21,6 +22,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
 use crate::load::SECRET;
 
@@ -36,6 +38,9 @@ const WINDOW: usize = 256;
 
 /// The window of both programs where batches are written.
 const BATCH_WINDOW: usize = 1000;
+
+/// How long a batch waits for more, as in the relay.
+const BATCH_WAIT: Duration = Duration::from_millis(10);
 
 pub(crate) async fn inbound(nats: &str, listen: SocketAddr) -> anyhow::Result<()> {
     let jetstream = jetstream::new(async_nats::connect(nats).await?);
@@ -76,6 +81,21 @@ async fn messages(nats: &str, window: usize) -> anyhow::Result<push::Messages> {
         })
         .await?;
     Ok(consumer.messages().await?)
+}
+
+/// The next messages, as many as come within a short time; `None` at the end.
+async fn batch(
+    messages: &mut push::Messages,
+    most: usize,
+) -> anyhow::Result<Option<Vec<jetstream::Message>>> {
+    let Some(first) = messages.next().await else { return Ok(None) };
+    let mut batch = vec![first?];
+    let deadline = Instant::now() + BATCH_WAIT;
+    while batch.len() < most {
+        let Ok(Some(message)) = timeout_at(deadline, messages.next()).await else { break };
+        batch.push(message?);
+    }
+    Ok(Some(batch))
 }
 
 #[expect(

@@ -1,15 +1,10 @@
 //! The floor of the Postgres sink: a loop that collects messages and inserts them as rows of one statement.
 
-use std::time::Duration;
-
-use futures_util::StreamExt as _;
 use sqlx::postgres::PgPoolOptions;
-use tokio::time::{Instant, timeout_at};
 
-use super::{BATCH_WINDOW, acknowledge, messages};
+use super::{BATCH_WINDOW, acknowledge, batch, messages};
 
 const ROWS: usize = 100;
-const WAIT: Duration = Duration::from_millis(10);
 
 const INSERT: &str = "INSERT INTO floor (ce_source, ce_id, data) \
      SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[]) ON CONFLICT DO NOTHING";
@@ -21,13 +16,7 @@ pub(crate) async fn run(nats: &str, url: &str) -> anyhow::Result<()> {
     let pool = PgPoolOptions::new().max_connections(4).connect(url).await?;
     sqlx::query(TABLE).execute(&pool).await?;
     let mut messages = messages(nats, BATCH_WINDOW).await?;
-    while let Some(first) = messages.next().await {
-        let mut batch = vec![first?];
-        let deadline = Instant::now() + WAIT;
-        while batch.len() < ROWS {
-            let Ok(Some(message)) = timeout_at(deadline, messages.next()).await else { break };
-            batch.push(message?);
-        }
+    while let Some(batch) = batch(&mut messages, ROWS).await? {
         let header = |name: &str| -> Vec<String> {
             let value = |message: &async_nats::jetstream::Message| {
                 let headers = message.headers.as_ref()?;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use testkit::{CaptureSink, Reply, Script};
 
-use crate::world::{LONG, World, event, route};
+use crate::world::{LONG, RunningRelay, World, event, route};
 
 const STATE: &str = "relay_outbound_route_state{route=\"away\"}";
 
@@ -66,14 +66,19 @@ async fn a_replica_that_cannot_reach_the_destination_does_not_hold_the_events_of
     cut_off.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_event_that_hangs_the_destination_does_not_hold_the_others() {
+async fn with_an_event_that_hangs() -> (World, CaptureSink, RunningRelay) {
     let world = World::start().await;
     let script =
         Script::per_id(|id, _| if id == "hang" { Reply::Hang } else { Reply::status(200) });
     let sink = CaptureSink::scripted(script).await;
     let relay = world.relay(&route("away", "fleet.>", &sink.url(), "")).await;
     world.publish("fleet.a", &event("hang")).await;
+    (world, sink, relay)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_event_that_hangs_the_destination_does_not_hold_the_others() {
+    let (world, sink, relay) = with_an_event_that_hangs().await;
     for number in 0..600 {
         world.publish("fleet.a", &event(&format!("e{number}"))).await;
     }
@@ -92,12 +97,7 @@ async fn one_event_that_hangs_the_destination_does_not_hold_the_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hold_that_one_event_caused_alone_ends_with_the_next_event() {
-    let world = World::start().await;
-    let script =
-        Script::per_id(|id, _| if id == "hang" { Reply::Hang } else { Reply::status(200) });
-    let sink = CaptureSink::scripted(script).await;
-    let relay = world.relay(&route("away", "fleet.>", &sink.url(), "")).await;
-    world.publish("fleet.a", &event("hang")).await;
+    let (world, sink, relay) = with_an_event_that_hangs().await;
     testkit::poll_until(LONG, "the hold", async || {
         (relay.metric(STATE) == Some(1.0)).then_some(())
     })
