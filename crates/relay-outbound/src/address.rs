@@ -58,7 +58,7 @@ impl AddressGuard {
     }
 
     /// Resolves a name for a client that resolves it again; one address that may not be connected to is an error.
-    pub(crate) async fn check_all(&self, host: &str, port: u16) -> Result<(), BoxError> {
+    pub async fn check_all(&self, host: &str, port: u16) -> Result<(), BoxError> {
         for found in tokio::net::lookup_host((host, port)).await? {
             self.check(found.ip())?;
         }
