@@ -1,5 +1,6 @@
 //! The relay's metrics. Names and labels are all here; labels come from the configuration or from closed lists.
 
+use async_nats::jetstream::stream::Info;
 use event_bus_core::delivery::DeadLetterReason;
 use event_bus_runtime::Metrics as Registry;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -20,13 +21,16 @@ pub struct Metrics {
     state: Family<Route, Gauge>,
     pending: Family<Route, Gauge>,
     retrying: Family<Route, Gauge>,
+    stream_bytes: Family<Stream, Gauge>,
+    stream_max_bytes: Family<Stream, Gauge>,
+    stream_messages: Family<Stream, Gauge>,
 }
 
 /// The metrics of one route; looked up once, when the route starts.
 #[derive(Clone, Debug)]
 pub struct RouteMetrics {
-    route: String,
-    dead_letters: Family<Reason, Counter>,
+    /// From the start, by every reason: Prometheus sees no increase in a counter that begins at one.
+    dead_letters: [Counter; DeadLetterReason::ALL.len()],
     outcomes: [Counter; DeliveryOutcome::ALL.len()],
     /// Time from the first byte sent to the verdict.
     pub delivery_seconds: Histogram,
@@ -62,6 +66,11 @@ pub enum DeliveryOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Route {
     route: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Stream {
+    stream: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -108,6 +117,9 @@ impl Metrics {
             state: Family::default(),
             pending: Family::default(),
             retrying: Family::default(),
+            stream_bytes: Family::default(),
+            stream_max_bytes: Family::default(),
+            stream_messages: Family::default(),
         };
         registry.registry_mut(|registry| {
             let Self {
@@ -120,6 +132,9 @@ impl Metrics {
                 state,
                 pending,
                 retrying,
+                stream_bytes,
+                stream_max_bytes,
+                stream_messages,
             } = metrics.clone();
             registry.register(
                 "relay_outbound_deliveries",
@@ -162,8 +177,32 @@ impl Metrics {
                 "Events that wait for another attempt",
                 retrying,
             );
+            registry.register("relay_outbound_stream_bytes", "Size of a stream", stream_bytes);
+            registry.register(
+                "relay_outbound_stream_max_bytes",
+                "Limit of a stream's size, if it has one",
+                stream_max_bytes,
+            );
+            registry.register(
+                "relay_outbound_stream_messages",
+                "Messages of a stream",
+                stream_messages,
+            );
         });
         metrics
+    }
+
+    /// Says what a stream holds.
+    pub fn observe_stream(&self, stream: &str, info: &Info) {
+        let label = Stream { stream: stream.to_owned() };
+        let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.stream_bytes.get_or_create(&label).set(count(info.state.bytes));
+        self.stream_messages.get_or_create(&label).set(count(info.state.messages));
+        if info.config.max_bytes > 0 {
+            self.stream_max_bytes.get_or_create(&label).set(info.config.max_bytes);
+        } else {
+            self.stream_max_bytes.remove(&label);
+        }
     }
 
     /// Drops what belongs to a route that is no longer there.
@@ -178,8 +217,10 @@ impl Metrics {
     pub fn route(&self, route: &str, sink: &'static str) -> RouteMetrics {
         let label = Route { route: route.to_owned() };
         RouteMetrics {
-            route: route.to_owned(),
-            dead_letters: self.dead_letters.clone(),
+            dead_letters: DeadLetterReason::ALL.map(|reason| {
+                let label = Reason { route: route.to_owned(), reason: reason.as_str() };
+                self.dead_letters.get_or_create(&label).clone()
+            }),
             outcomes: DeliveryOutcome::ALL.map(|outcome| {
                 let label = Outcome { route: route.to_owned(), sink, outcome: outcome.label() };
                 self.deliveries.get_or_create(&label).clone()
@@ -203,7 +244,6 @@ impl RouteMetrics {
 
     /// Counts a dead letter.
     pub fn count_dead_letter(&self, reason: DeadLetterReason) {
-        let label = Reason { route: self.route.clone(), reason: reason.as_str() };
-        self.dead_letters.get_or_create(&label).inc();
+        self.dead_letters[reason as usize].inc();
     }
 }

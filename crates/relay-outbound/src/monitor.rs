@@ -17,6 +17,7 @@ use crate::consumers::{self, ConsumerError, Wanted};
 use crate::expired::{Behind, Expired};
 use crate::hold::RouteState;
 use crate::incoming::Lane;
+use crate::metrics::Metrics;
 use crate::route::Route;
 use crate::store::StreamNames;
 
@@ -38,6 +39,7 @@ struct Position {
 pub(crate) async fn watch(
     running: watch::Receiver<Vec<Arc<Route>>>,
     names: Arc<StreamNames>,
+    metrics: Metrics,
     bus: Bus,
 ) {
     let mut positions: BTreeMap<String, Position> = BTreeMap::new();
@@ -58,6 +60,14 @@ pub(crate) async fn watch(
             }
         }
         observe_budgets(&routes, &names, &bus).await;
+        for stream in [&names.events, &names.retries, &names.dead_letters] {
+            match stream_info(&bus, stream).await {
+                Ok(info) => metrics.observe_stream(stream, &info),
+                Err(error) => {
+                    tracing::debug!(stream, error = %Chain(&error), "a stream cannot be looked at now");
+                }
+            }
+        }
     }
 }
 

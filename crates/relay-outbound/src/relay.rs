@@ -204,8 +204,12 @@ impl Relay {
         routes.tasks.spawn(until_asked(supervised, shutdown.clone()));
         // Tasks of their own, so that nothing that happens to a route interrupts them.
         let running = watch::Sender::new(Vec::new());
-        let watching =
-            monitor::watch(running.subscribe(), Arc::clone(&self.names), environment.bus.clone());
+        let watching = monitor::watch(
+            running.subscribe(),
+            Arc::clone(&self.names),
+            self.metrics.clone(),
+            environment.bus.clone(),
+        );
         routes.tasks.spawn(unless_asked(watching, shutdown.clone()));
         let sweeping = janitor::sweep(environment.bus.clone(), Arc::clone(&self.names));
         routes.tasks.spawn(unless_asked(sweeping, shutdown.clone()));

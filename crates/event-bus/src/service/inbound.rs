@@ -51,7 +51,7 @@ impl Bound {
             readiness.dependency(name);
         }
         start.serve_admin(ADMIN, admin, &readiness, &metrics)?;
-        let bus = start.connect(NAME).await?;
+        let bus = start.connect(NAME, &metrics).await?;
         let streams = &start.config.bus.streams;
         let parts = Parts {
             bus: bus.clone(),

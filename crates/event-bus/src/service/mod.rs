@@ -183,12 +183,12 @@ impl Services {
 
 impl Start<'_> {
     /// Connects, unless the process is asked to stop meanwhile.
-    async fn connect(&self, name: &'static str) -> Result<Bus, Failure> {
+    async fn connect(&self, name: &'static str, metrics: &Metrics) -> Result<Bus, Failure> {
         let connecting = Bus::connect(&self.config.bus, &self.secrets, name);
-        match self.tasks.shutdown().run_until_cancelled(connecting).await {
-            Some(connected) => connected.map_err(crate::commands::bus::failure),
-            None => Err(Failure::Quiet),
-        }
+        let connected = self.tasks.shutdown().run_until_cancelled(connecting).await;
+        let bus = connected.ok_or(Failure::Quiet)?.map_err(crate::commands::bus::failure)?;
+        bus.export(metrics);
+        Ok(bus)
     }
 
     /// Answers admin requests from now on, where the service has a listener for them.

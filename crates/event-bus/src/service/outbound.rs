@@ -45,7 +45,7 @@ impl Bound {
             readiness.dependency(name);
         }
         start.serve_admin(ADMIN, admin, &readiness, &metrics)?;
-        let bus = start.connect(NAME).await?;
+        let bus = start.connect(NAME, &metrics).await?;
         let environment = Environment {
             bus: bus.clone(),
             bus_config: start.config.bus.clone(),

@@ -130,6 +130,11 @@ impl World {
         format!("http://{}{path}", self.admin)
     }
 
+    /// A page of relay-outbound's admin listener.
+    pub(crate) fn relay_admin_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.relay_admin)
+    }
+
     /// Runs a command to its end.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
         let output = self.event_bus(arguments).output(LONG).await;

@@ -7,6 +7,7 @@
 mod compare;
 mod config;
 mod connect;
+mod connected;
 mod provision;
 mod publish;
 mod streams;
