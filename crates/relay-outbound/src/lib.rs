@@ -30,6 +30,7 @@ mod set_up;
 pub mod settle;
 pub mod sinks;
 mod store;
+mod task;
 pub mod template;
 mod verdict;
 

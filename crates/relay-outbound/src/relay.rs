@@ -25,6 +25,7 @@ use crate::route::{Route, RouteContext};
 use crate::set_up::SetUp;
 use crate::sinks::{self, Paces, SinkConfig, SinkContext};
 use crate::store::StreamNames;
+use crate::task::{Ended, unless_asked, until_asked};
 use crate::{intake, janitor, monitor};
 
 /// How long the last acknowledgements may take to leave.
@@ -395,26 +396,6 @@ async fn renew_refused(routes: &[Arc<Route>], secrets: &SecretResolver, not_befo
     if secrets.refresh(references.iter().map(|(_, reference)| reference)).await {
         tracing::info!(route = route.name(), "a secret has a new value");
     }
-}
-
-/// How a task ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
-    Asked,
-    ByItself,
-}
-
-/// For a task that has no end of its own.
-async fn unless_asked(task: impl Future<Output = ()>, stop: CancellationToken) -> Ended {
-    match stop.run_until_cancelled(task).await {
-        None => Ended::Asked,
-        Some(()) => Ended::ByItself,
-    }
-}
-
-async fn until_asked(task: impl Future<Output = ()>, stop: CancellationToken) -> Ended {
-    task.await;
-    if stop.is_cancelled() { Ended::Asked } else { Ended::ByItself }
 }
 
 /// Whether the stream of retries fires schedules. A server before 2.12 acknowledges them and forgets them; a stream that
