@@ -62,6 +62,8 @@ enum Command {
     Publish(publish::Arguments),
     /// Show events as they come
     Listen(listen::Arguments),
+    /// Run a destination that prints the events it receives, to try things out
+    Sink(up::SinkArguments),
     /// Send a signed sample to a running inbound
     Trigger(trigger::Arguments),
     /// Show or remove routes, or prepare their destinations
@@ -109,6 +111,7 @@ impl Cli {
             Command::RelayOutbound => service::run(context.source, Mode::Outbound).await,
             Command::Doctor(arguments) => doctor::run(arguments, &context).await,
             Command::Publish(arguments) => publish::run(arguments, &context).await,
+            Command::Sink(arguments) => up::run_sink(arguments, &context).await,
             Command::Listen(arguments) => Box::pin(listen::run(arguments, &context)).await,
             Command::Trigger(arguments) => trigger::run(arguments, &context).await,
             Command::Routes(arguments) => routes::run(arguments, &context).await,

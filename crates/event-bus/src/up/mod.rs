@@ -28,6 +28,7 @@ use crate::failure::{Failure, Outcome};
 use crate::output::Output;
 use crate::service::{Bound, Mode, Services, bind};
 pub(crate) use guard::{GuardArguments, guard};
+pub(crate) use sink::{Arguments as SinkArguments, run as run_sink};
 
 /// How often it is looked whether everything is ready.
 const LOOK: Duration = Duration::from_millis(50);

@@ -4,19 +4,25 @@
 //! checks no signature and keeps nothing.
 
 use std::io;
+use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
+use clap::Args;
 use event_bus_core::event::Event;
 use event_bus_core::event::http::{self as binding, Decoded};
+use event_bus_runtime::shutdown;
 use http::{HeaderMap, StatusCode, Uri};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::Context;
+use crate::failure::Outcome;
 use crate::output::{Output, note, printable};
+use crate::service::bind;
 
 /// Larger than any event.
 const MAX_BODY: usize = 64 * 1024 * 1024;
@@ -29,6 +35,21 @@ struct Received<'a> {
     /// The number of the attempt is not known here; the id is the same for all of them.
     webhook_id: Option<&'a str>,
     event: &'a RawValue,
+}
+
+/// Arguments of `event-bus sink`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
+    listen: SocketAddr,
+}
+
+/// `event-bus sink`: nothing but the sink, until the process is asked to stop.
+pub(crate) async fn run(arguments: Arguments, context: &Context) -> Outcome {
+    let listener = bind(arguments.listen, "the sink").await?;
+    note(format!("sink: listens on http://{}", listener.local_addr()?));
+    Ok(serve(listener, context.output, shutdown::signals()).await?)
 }
 
 /// Serves until `shutdown`.
