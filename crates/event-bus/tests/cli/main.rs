@@ -5,6 +5,7 @@ mod configuration;
 mod dead_letters;
 mod documents;
 mod events;
+mod image;
 mod observability;
 mod refused;
 mod reload;
