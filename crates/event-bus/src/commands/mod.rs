@@ -2,6 +2,7 @@
 
 pub(crate) mod bus;
 pub(crate) mod check_config;
+mod client;
 pub(crate) mod config_schema;
 pub(crate) mod dead_letters;
 pub(crate) mod doctor;

@@ -6,6 +6,7 @@ mod dead_letters;
 mod documents;
 mod events;
 mod image;
+mod events_over_http;
 mod observability;
 mod refused;
 mod reload;

@@ -1,9 +1,10 @@
-//! `event-bus publish`: makes one CloudEvent and stores it on the bus.
+//! `event-bus publish`: makes one CloudEvent and stores it on the bus, or has an inbound store it.
 //!
 //! The event is as strict as one that comes in over HTTP. It is published only once under one id, however often the
 //! command is repeated within the stream's duplicate window.
 
 mod event;
+mod http;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,13 +17,16 @@ use event_bus_core::wire;
 use event_bus_runtime::Bus;
 use event_bus_runtime::bus::{Outgoing, PublishError, Publisher, StreamRole};
 use event_bus_runtime::config::duration;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
+use url::Url;
 
 use super::bus;
+use super::client::parse_target;
 use crate::cli::Context;
 use crate::config::RootConfig;
 use crate::failure::{Failure, Outcome};
+use crate::output::printable;
 pub(super) use event::read_file;
 
 /// Stands where the name of an endpoint stands for events that came over HTTP, in subjects and deduplication ids.
@@ -60,25 +64,47 @@ pub(crate) struct Arguments {
     /// Subject on the bus; by default fleet.publish. and the type without com and vendor
     #[arg(long, value_name = "SUBJECT")]
     nats_subject: Option<String>,
+    /// Send to this `POST /events` of an inbound instead of to the bus; it chooses the subject on the bus
+    #[arg(long, value_name = "URL", value_parser = parse_target, conflicts_with = "nats_subject")]
+    to: Option<Url>,
+    /// File with the bearer token that the inbound asks for
+    #[arg(long, value_name = "FILE", requires = "to")]
+    token_file: Option<PathBuf>,
     /// How long to try
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
     timeout: Duration,
 }
 
-/// The result.
-#[derive(Debug, Serialize)]
-struct Published<'a> {
-    id: &'a str,
-    subject: &'a str,
-    stream: &'a str,
+/// The result, on both ways.
+#[derive(Debug, Deserialize, Serialize)]
+struct Published {
+    id: String,
+    subject: String,
+    stream: String,
     seq: u64,
     duplicate: bool,
 }
 
 pub(crate) async fn run(arguments: Arguments, context: &Context) -> Outcome {
+    let published = match &arguments.to {
+        Some(url) => {
+            let token = arguments.token_file.as_deref().map(http::read_token).transpose()?;
+            let event = event::event(&arguments)?;
+            http::send(&event, url, token.as_ref(), arguments.timeout).await?
+        }
+        None => to_bus(&arguments, context).await?,
+    };
+    context.output.either(&published, || {
+        let Published { id, subject, stream, seq, duplicate } = &published;
+        let was = if *duplicate { "was already" } else { "is now" };
+        printable(&format!("{id} {was} on {stream} at {seq}, subject {subject}"))
+    })
+}
+
+async fn to_bus(arguments: &Arguments, context: &Context) -> Result<Published, Failure> {
     let config = context.source.read()?;
-    let subject = subject(&arguments, &config)?;
-    let event = event::event(&arguments)?;
+    let subject = subject(arguments, &config)?;
+    let event = event::event(arguments)?;
     let bus = bus::connect(context, &config).await?;
     let stream = config.bus.streams.name(StreamRole::Events);
     let (headers, payload) = message(&event, &bus)?;
@@ -91,17 +117,12 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Outcome {
     };
     let deadline = Instant::now() + arguments.timeout;
     let ack = Publisher::new(bus).publish(outgoing, deadline).await.map_err(not_published)?;
-    let published = Published {
-        id: event.id(),
-        subject: &subject,
-        stream: &ack.stream,
+    Ok(Published {
+        id: event.id().to_owned(),
+        subject,
+        stream: ack.stream.to_string(),
         seq: ack.seq,
         duplicate: ack.duplicate,
-    };
-    context.output.either(&published, || {
-        let Published { id, subject, stream, seq, duplicate } = &published;
-        let was = if *duplicate { "was already" } else { "is now" };
-        format!("{id} {was} on {stream} at {seq}, subject {subject}")
     })
 }
 

@@ -21,6 +21,7 @@ use url::Url;
 
 use self::request::{Signed, Unsigned};
 use self::samples::Sample;
+use super::client::{self, parse_target};
 use super::publish::read_file;
 use crate::cli::Context;
 use crate::config::RootConfig;
@@ -93,7 +94,7 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Outcome {
     };
     let signed = unsigned.sign(arguments.tamper)?;
     let url = target(&arguments, &config, &path, &signed)?;
-    let client = send::client()?;
+    let client = client::new()?;
     let mut all_well = true;
     for _ in 0..arguments.repeat {
         let (status, answer) = send::send(&client, &url, &signed).await?;
@@ -176,14 +177,6 @@ fn text(answered: &Answered<'_>) -> String {
         other => other.to_string(),
     };
     printable(format!("{} {answer}", answered.status).trim_end())
-}
-
-fn parse_target(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| error.to_string())?;
-    match url.scheme() {
-        "http" | "https" => Ok(url),
-        _ => Err("write http:// or https:// before the host".to_owned()),
-    }
 }
 
 fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
