@@ -5,12 +5,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use event_bus_runtime::bus::{Bus, BusConfig, BusError, TlsConfig};
 use event_bus_runtime::{EnvMap, SecretRef, SecretResolver, SecretsConfig};
 use nkeys::KeyPair;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer};
 use testkit::NatsServer;
+use testkit::nats::Operator;
 use tokio::time::Instant;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -49,47 +49,14 @@ async fn an_nkey_admits_and_another_one_does_not() {
 #[tokio::test]
 async fn a_credentials_file_admits() {
     let folder = tempfile::tempdir().unwrap();
-    let (operator, system) = (KeyPair::new_operator(), KeyPair::new_account());
-    let (account, user) = (KeyPair::new_account(), KeyPair::new_user());
-    let unlimited = serde_json::json!({ "subs": -1, "conn": -1, "data": -1, "payload": -1 });
-    let account_claims = serde_json::json!({ "type": "account", "limits": unlimited });
-    let config = format!(
-        "operator: {}\nsystem_account: {}\nresolver: MEMORY\nresolver_preload: {{ {}: {}, {}: {} }}",
-        token(&operator, &operator, serde_json::json!({ "type": "operator" })),
-        system.public_key(),
-        system.public_key(),
-        token(&operator, &system, account_claims.clone()),
-        account.public_key(),
-        token(&operator, &account, account_claims),
-    );
-    let server = NatsServer::builder().config(&config).start().await;
-    let claims = serde_json::json!({ "type": "user", "subs": -1, "data": -1, "payload": -1 });
-    let credentials = format!(
-        "-----BEGIN NATS USER JWT-----\n{}\n------END NATS USER JWT------\n\n\
-         -----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
-        token(&account, &user, claims),
-        user.seed().unwrap(),
-    );
-    let file = write(folder.path(), "user.creds", &credentials);
+    let operator = Operator::new();
+    let server = NatsServer::builder().config(&operator.config).start().await;
+    let file = write(folder.path(), "user.creds", &operator.credentials);
     let plain = BusConfig::for_url(&server.url()).unwrap();
     let config = BusConfig { credentials: Some(SecretRef::File(file)), ..plain.clone() };
     assert!(connects(&config).await);
     let refused = connect(&plain).await;
     assert!(matches!(refused, Err(BusError::Refused(_))), "{refused:?}");
-}
-
-/// A signed claim in the form of NATS (JWT with an nkey).
-fn token(issuer: &KeyPair, subject: &KeyPair, mut claims: serde_json::Value) -> String {
-    claims["version"] = 2.into();
-    let payload = serde_json::json!({
-        "jti": "test", "iat": 1_700_000_000, "name": "test",
-        "iss": issuer.public_key(), "sub": subject.public_key(), "nats": claims,
-    });
-    let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
-    let header = encode(br#"{"typ":"JWT","alg":"ed25519-nkey"}"#);
-    let signed = format!("{header}.{}", encode(payload.to_string().as_bytes()));
-    let signature = issuer.sign(signed.as_bytes()).unwrap();
-    format!("{signed}.{}", encode(&signature))
 }
 
 /// An authority and a pair of certificates of it, as files.

@@ -3,10 +3,12 @@
 mod binary;
 mod builder;
 mod cluster;
+mod operator;
 mod probe;
 mod server;
 
 pub use binary::{NEWEST, VERSIONS, locate, nats_versions};
 pub use builder::NatsServerBuilder;
 pub use cluster::NatsCluster;
+pub use operator::Operator;
 pub use server::NatsServer;
