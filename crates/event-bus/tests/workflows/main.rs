@@ -3,6 +3,7 @@
 
 mod bus;
 mod connections;
+mod examples;
 mod failures;
 mod ids;
 mod runner;
