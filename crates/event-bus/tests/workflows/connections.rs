@@ -73,6 +73,25 @@ async fn over_tls_with_credentials_password_or_token() {
     }
 }
 
+/// What the guide says that the user must be allowed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_that_may_only_publish_is_enough() {
+    let users = format!(
+        "authorization {{ users: [\n{{ user: bridge, password: {PASSWORD:?} }}\n\
+         {{ user: shop, password: {PASSWORD:?}, permissions: {{\n\
+         publish: [\"fleet.>\"], subscribe: [\"_INBOX.>\"] }} }}\n] }}"
+    );
+    let nats = NatsServer::builder().config(&users).start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), "password", PASSWORD);
+    let bus = Bus::on(nats, &format!("user = 'bridge'\npassword = {{ file = {file:?} }}")).await;
+    let call = bus.to_nats(Form::Workflow, &[TYPE, ("user", "shop")]).secret("password", PASSWORD);
+    let ended = call.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.log);
+    let elsewhere = call.input("subject", "doctor.x").end();
+    assert_eq!(elsewhere.code, Some(1), "{}", elsewhere.log);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_without_tls_is_told_nothing() {
     let nats = NatsServer::builder().user("shop", PASSWORD).start().await;
