@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-/// What `.gitignore` names, and git's own folder.
+/// What `.gitignore` names, and git's own folder, which is a file in a further worktree.
 const SKIPPED: [&str; 5] = [".git", ".run", ".tools", "node_modules", "target"];
 
 /// A file of the project.
@@ -43,7 +43,7 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<File>) -> anyhow::Result<
             if !SKIPPED.contains(&name.as_str()) {
                 collect(root, &path, files)?;
             }
-        } else if kind.is_file() && !name.ends_with(".log") {
+        } else if kind.is_file() && name != ".git" && !name.ends_with(".log") {
             let bytes = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
             files.push(File {
                 path: path.strip_prefix(root)?.to_string_lossy().into_owned(),

@@ -64,13 +64,22 @@ async fn over_tls_with_credentials_password_or_token() {
         assert_eq!(ended.outputs["sequence"], "1");
         silent(&ended, &[secret.1, "BEGIN USER NKEY SEED"]);
 
-        // Another authority, or no proof of who one is.
-        let strange = call.clone().input("ca", &Authority::new().pem()).end();
-        assert_eq!(strange.code, Some(1), "{}", strange.log);
         let nobody = call.secret(secret.0, "").end();
         assert_eq!(nobody.code, Some(1), "{}", nobody.log);
         silent(&nobody, &[secret.1]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_of_another_authority_is_told_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = tls(folder.path(), &Authority::new());
+    let nats = NatsServer::builder().config(&lines).start().await;
+    let call = Call::new(Form::Workflow, &[TYPE, ("url", &nats.url())]);
+    let ended = call.input("ca", &Authority::new().pem()).secret("token", PASSWORD).end();
+    assert_eq!(ended.code, Some(1), "{}", ended.log);
+    assert!(ended.log.contains("certificate"), "{}", ended.log);
+    silent(&ended, &[PASSWORD]);
 }
 
 /// What the guide says that the user must be allowed.
