@@ -175,7 +175,7 @@ for pause in "${pauses[@]}"; do
 done
 if [ "$status" != 0 ]; then
     show "$work/errors"
-    give_up "$(tail -n 1 "$work/errors" | cut -c 1-500)"
+    give_up "$(head -c 500 "$work/errors")"
 fi
 answer=$(cat "$work/answer")
 if [[ ! $answer =~ \"seq\":([0-9]+),\"duplicate\":(true|false)\} ]]; then give_up "the answer cannot be read"; fi

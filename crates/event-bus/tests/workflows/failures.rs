@@ -71,8 +71,8 @@ async fn a_failure_fails_the_job_or_only_warns() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_stranger_wrote_is_no_command_to_the_runner() {
     let bus = Bus::start().await;
-    let source = "no uri\n::add-mask::e\n  ::error::x\n##[error]y";
-    let ended = bus.to_nats(Form::Workflow, &[TYPE, ("source", source)]).end();
+    let hostile = "fleet.%0A\n::add-mask::e\n  ::error::x\n##[error]y";
+    let ended = bus.to_nats(Form::Workflow, &[TYPE, ("subject", hostile)]).end();
     assert_eq!(ended.code, Some(1));
     let lines: Vec<_> = ended.log.lines().collect();
     let mark = lines[0].strip_prefix("::stop-commands::").expect("the log begins with a mark");
@@ -81,7 +81,8 @@ async fn what_a_stranger_wrote_is_no_command_to_the_runner() {
     for line in &lines[end + 1..] {
         assert!(line.starts_with("::error title=CloudEvent::not published: "), "{line}");
     }
-    let other = bus.to_nats(Form::Workflow, &[TYPE, ("source", source)]).end();
+    assert!(lines.last().unwrap().contains("`fleet.%250A%0A::add-mask::e%0A"), "{}", ended.log);
+    let other = bus.to_nats(Form::Workflow, &[TYPE, ("subject", hostile)]).end();
     assert!(!other.log.contains(mark), "the mark can be known beforehand");
 }
 

@@ -54,8 +54,8 @@ async fn ids_differ_and_agree_as_they_should() {
         // The parts do not run together.
         call(&[("data", "1"), ("key", "23")]),
         call(&[("data", "12"), ("key", "3")]),
-        call(&[("type", "com.example.m"), ("source", "ade")]),
-        call(&[("type", "com.example.ma"), ("source", "de")]),
+        call(&[("type", "com.example.m"), ("source", "ade"), ("subject", "fleet.x")]),
+        call(&[("type", "com.example.ma"), ("source", "de"), ("subject", "fleet.x")]),
     ] {
         let other = end(&other);
         assert_eq!(other.outputs["duplicate"], "false");
