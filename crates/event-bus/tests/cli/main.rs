@@ -11,6 +11,7 @@ mod observability;
 mod refused;
 mod reload;
 mod stopping;
+mod subjects;
 mod trigger;
 mod up;
 mod vaults;
