@@ -35,6 +35,22 @@ async fn every_example_can_be_used() {
     }
 }
 
+#[tokio::test]
+async fn what_the_pages_of_sources_print_can_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checked = 0;
+    for page in fs::read_dir(format!("{EXAMPLES}/../docs/sources")).unwrap() {
+        let text = fs::read_to_string(page.unwrap().path()).unwrap();
+        for block in text.split("```toml\n").skip(1) {
+            let file = folder.path().join("event-bus.toml");
+            fs::write(&file, block.split("```").next().unwrap()).unwrap();
+            check(file.to_str().unwrap()).await;
+            checked += 1;
+        }
+    }
+    assert!(checked >= 6);
+}
+
 /// Every kind of sink that the program knows.
 async fn kinds_of_sinks() -> Vec<String> {
     let output = event_bus(&["config-schema"]).output(LONG).await;

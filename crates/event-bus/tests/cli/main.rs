@@ -8,6 +8,7 @@ mod events;
 mod events_over_http;
 mod image;
 mod observability;
+mod permissions;
 mod refused;
 mod reload;
 mod stopping;

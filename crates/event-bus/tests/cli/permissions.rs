@@ -1,0 +1,88 @@
+//! The rights on NATS that the page on security names are enough for each user, and the server sees nothing forbidden.
+
+use std::fs;
+
+use testkit::{Bin, CaptureSink, NatsServer, free_port, poll_until};
+
+use crate::world::{LONG, event_bus};
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/security.md");
+const PASSWORD: &str = "password-of-all";
+
+/// Subjects between back quotes, as the server's configuration lists them.
+fn list(cell: &str) -> String {
+    let subjects: Vec<_> =
+        cell.split('`').skip(1).step_by(2).map(|each| format!("{each:?}")).collect();
+    format!("[{}]", subjects.join(", "))
+}
+
+/// The users of the page's table, with their rights.
+fn users() -> String {
+    let page = fs::read_to_string(PAGE).unwrap();
+    let table = page.split("| user | may publish | may subscribe |").nth(1).unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let users: Vec<_> = rows
+        .map(|row| {
+            let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+            format!(
+                "{{ user: {:?}, password: {PASSWORD:?}, permissions: {{ publish: {}, subscribe: {} }} }}",
+                cells[0],
+                list(cells[1]),
+                list(cells[2])
+            )
+        })
+        .collect();
+    assert_eq!(users.len(), 4, "{users:?}");
+    format!("authorization {{ users: [\n{}\n] }}", users.join("\n"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rights_that_the_page_names_are_enough() {
+    let nats = NatsServer::builder().config(&users()).start().await;
+    let sink = CaptureSink::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("password", PASSWORD), ("github", "secret-of-github")] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let config = folder.path().join("event-bus.toml");
+    fs::write(
+        &config,
+        format!(
+            "bus = {{ url = {:?}, password = {{ file = {:?} }} }}\n\
+             [inbound]\nlisten = '127.0.0.1:{}'\n[[inbound.sources]]\nname = 'github'\n\
+             provider = 'github'\nsecrets = [{{ file = {:?} }}]\n\
+             [[outbound.routes]]\nname = 'all'\nsubjects = ['fleet.>']\n\
+             sink.webhook = {{ url = {:?} }}\n",
+            nats.url(),
+            folder.path().join("password"),
+            free_port(),
+            folder.path().join("github"),
+            sink.url()
+        ),
+    )
+    .unwrap();
+    let as_user = |user: &str, arguments: &[&str]| -> Bin {
+        event_bus(arguments).arg("--config").arg(&config).env("EVENT_BUS__BUS__USER", user)
+    };
+    let relay = as_user("relay-outbound", &["relay-outbound"]).spawn();
+    let inbound = as_user("serve-inbound", &["serve-inbound"]).spawn();
+    poll_until(LONG, "a webhook to be accepted", async || {
+        let sent = as_user("serve-inbound", &["trigger", "github", "push", "--id", "one"]);
+        (sent.output(LONG).await.code() == Some(0)).then_some(())
+    })
+    .await;
+    let publish = ["publish", "--type", "com.example.made", "--id", "two"];
+    let published = as_user("a publisher", &publish).output(LONG).await;
+    assert_eq!(published.code(), Some(0), "{}", published.stderr);
+    sink.wait_for(2, LONG).await;
+    let listed = as_user("command line and doctor", &["dead-letters", "list"]).output(LONG).await;
+    assert_eq!(listed.code(), Some(0), "{}", listed.stderr);
+    for running in [relay, inbound] {
+        running.terminate();
+        let ended = running.output(LONG).await;
+        assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+    }
+    let log = nats.log();
+    let violations: Vec<_> = log.lines().filter(|line| line.contains("Violation")).collect();
+    assert!(violations.is_empty(), "{violations:#?}");
+}
