@@ -43,15 +43,16 @@ case "${1:-}" in
     ;;
 esac
 
-# The folder keeps others out, so that its files may be read by the user of the image.
+# The folder keeps others out; its files are mounted one by one, and the user of the image can read them.
 mkdir -p secrets
+chmod 700 secrets
 make_secret github_webhook_secret
 make_secret doctor_secret
 compose up -d
 ./scripts/event-bus-doctor.sh
 cat <<TEXT
 
-Webhooks are taken at http://127.0.0.1:8080/hooks/github. At GitHub, add a webhook with the URL
+Webhooks are taken at http://127.0.0.1:${BRIDGE_PORT:-8080}/hooks/github. At GitHub, add a webhook with the URL
 https://<your address>/hooks/github, the content type application/json, and the secret in $PWD/secrets/github_webhook_secret.
 Destinations stand in event-bus.toml; after a change: ${COMPOSE:-docker compose} restart inbound relay
 What the first destination gets: ${COMPOSE:-docker compose} logs -f sink

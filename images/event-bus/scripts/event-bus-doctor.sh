@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BRIDGE_SERVICE=${BRIDGE_SERVICE:-inbound}
-BRIDGE_URL=${BRIDGE_URL:-http://localhost:8080}
+BRIDGE_URL=${BRIDGE_URL:-http://localhost:${BRIDGE_PORT:-8080}}
 SECRET_FILE=${SECRET_FILE:-secrets/github_webhook_secret}
 SUBJECT_PREFIX=${SUBJECT_PREFIX:-fleet.repo}
 READY_TIMEOUT=${READY_TIMEOUT:-60}
