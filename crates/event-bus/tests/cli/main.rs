@@ -6,6 +6,7 @@ mod dead_letters;
 mod documents;
 mod events;
 mod events_over_http;
+mod findings;
 mod image;
 mod observability;
 mod permissions;
