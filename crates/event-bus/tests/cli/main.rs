@@ -1,6 +1,7 @@
 //! The binary as a user runs it, against real brokers.
 #![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
+mod asyncapi;
 mod configuration;
 mod dead_letters;
 mod documents;
