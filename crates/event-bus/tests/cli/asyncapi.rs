@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use event_bus_core::delivery::DeadLetterReason;
+use event_bus_core::wire;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use testkit::{CaptureSink, Reply, Script, poll_until};
@@ -56,6 +57,16 @@ fn the_channels_are_the_subjects_of_the_page() {
         .map(|subject| subject.replace('<', "{").replace('>', "}"))
         .collect();
     assert_eq!(addresses, printed);
+    let of_code = [
+        wire::retry_subject("{route}"),
+        wire::later_subject("{route}", "{id}"),
+        format!("{}.{{subject}}", wire::dead_letter_prefix("{route}")),
+        wire::deliver_subject("{stream}", "{route}"),
+        format!("{}.{{run}}.{{type}}", wire::DOCTOR_ROOT),
+    ];
+    for subject in of_code {
+        assert!(addresses.contains(&subject), "{subject}");
+    }
     let reasons = &document["components"]["messages"]["deadLetter"]["headers"]["properties"]["Event-Bus-Reason"];
     assert_eq!(reasons["enum"], json!(DeadLetterReason::ALL.map(DeadLetterReason::as_str)));
 }
