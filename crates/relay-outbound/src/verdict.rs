@@ -38,6 +38,7 @@ pub(crate) fn after_failure(
     };
     tracing::warn!(
         route = route.name(), event = %EventKey::of(event), attempt = attempts.made, next_in = ?wait,
+        status = error.status(),
         error = %Chain(error), "delivery failed, will be tried again"
     );
     Settlement::Retry(retry(route, envelope, attempts, wait))

@@ -94,16 +94,16 @@ impl Scheme {
         }
     }
 
-    /// The longest time after which the same event may still arrive again; `None` where the sender is unknown.
+    /// How long after its first arrival the same event may arrive again; `None` where the sender is unknown.
     ///
-    /// Slack's last retry comes after 5 min; Stripe retries for 3 days; GitHub lets an operator redeliver for 3 days;
-    /// the recommended Standard Webhooks schedule has gaps up to 24 h; Linear's last retry comes after 6 h.
-    pub fn retry_gap(&self) -> Option<Duration> {
+    /// Slack's three retries end after 6 min; Stripe retries for 3 days; GitHub lets an operator redeliver for 3 days;
+    /// the recommended Standard Webhooks schedule ends after 75 h; Linear's retries come after 1 min, 1 h and 6 h.
+    pub fn repeats_for(&self) -> Option<Duration> {
         match self {
-            Self::Slack => Some(Duration::from_secs(5 * MINUTE)),
+            Self::Slack => Some(Duration::from_secs(10 * MINUTE)),
             Self::Stripe | Self::Github => Some(Duration::from_secs(3 * DAY)),
-            Self::StandardWebhooks => Some(Duration::from_secs(DAY)),
-            Self::Linear => Some(Duration::from_secs(6 * HOUR)),
+            Self::StandardWebhooks => Some(Duration::from_secs(76 * HOUR)),
+            Self::Linear => Some(Duration::from_secs(8 * HOUR)),
             Self::Hmac(_) | Self::Token(_) | Self::Basic | Self::Unsigned => None,
         }
     }

@@ -15,6 +15,9 @@ pub const FORMAT_VERSION: u32 = 1;
 /// Root of the doctor's own subjects; no route of a user sees it.
 pub const DOCTOR_ROOT: &str = "doctor";
 
+/// Root of the subjects where a doctor waits for the relay to ask. It is not below [`DOCTOR_ROOT`], which a stream holds.
+pub const DOCTOR_ASK_ROOT: &str = "doctor-ask";
+
 /// Name of the doctor's built-in source and route; users cannot take it.
 pub const DOCTOR_NAME: &str = "event-bus-doctor";
 
@@ -79,6 +82,11 @@ pub fn is_volatile_header(name: &str) -> bool {
         name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     };
     starts("Nats-") || starts(header::PREFIX)
+}
+
+/// Subject where the doctor of this run waits for the relay to ask.
+pub fn doctor_ask_subject(run: &str) -> String {
+    format!("{DOCTOR_ASK_ROOT}.{run}")
 }
 
 /// Subject of a retry that is due.

@@ -20,15 +20,26 @@ const LOG_FILTER: &str = "error,relay_outbound=warn,event_bus_runtime::bus::conn
 
 /// Connects, or says why that is not possible.
 pub(crate) async fn connect(context: &Context, config: &RootConfig) -> Result<Bus, Failure> {
+    connect_until(Instant::now() + CONNECT_WITHIN, context, config).await
+}
+
+/// Connects before a deadline, or says why that is not possible.
+pub(crate) async fn connect_until(
+    deadline: Instant,
+    context: &Context,
+    config: &RootConfig,
+) -> Result<Bus, Failure> {
     start_log()?;
     let resolver = SecretResolver::new(context.source.env().clone(), &config.secrets);
     secrets::fetch(&resolver, &config.secrets_of(&["bus"])).await?;
     let bus = Bus::connect(&config.bus, &resolver, "event-bus").await.map_err(failure)?;
-    if bus.wait_connected(Instant::now() + CONNECT_WITHIN).await {
+    if bus.wait_connected(deadline).await {
         return Ok(bus);
     }
     let problem = bus.last_problem().unwrap_or_else(|| "no answer in time".to_owned());
-    Err(Failure::failed(format!("the bus at {} cannot be reached: {problem}", config.bus.url)))
+    let tls =
+        if config.bus.tls.required { " (bus.tls.required is set: does it speak TLS?)" } else { "" };
+    Err(Failure::failed(format!("the bus at {} cannot be reached{tls}: {problem}", config.bus.url)))
 }
 
 /// Logs of a command, for a person.

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -26,6 +27,9 @@ use crate::service::bind;
 
 /// Larger than any event.
 const MAX_BODY: usize = 64 * 1024 * 1024;
+
+/// How long requests under way may take once it is to stop.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// One received event as JSON.
 #[derive(Debug, Serialize)]
@@ -60,7 +64,18 @@ pub(super) async fn serve(
 ) -> io::Result<()> {
     let router =
         Router::new().fallback(receive).layer(DefaultBodyLimit::max(MAX_BODY)).with_state(output);
-    axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await
+    let stopping = shutdown.clone();
+    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned());
+    let serving = serving.into_future();
+    // A request that never ends must not keep the process.
+    let patience = async {
+        stopping.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        served = serving => served,
+        () = patience => Ok(()),
+    }
 }
 
 async fn receive(

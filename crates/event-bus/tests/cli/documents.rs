@@ -36,19 +36,28 @@ async fn every_example_can_be_used() {
 }
 
 #[tokio::test]
-async fn what_the_pages_of_sources_print_can_be_used() {
-    let folder = tempfile::tempdir().unwrap();
+async fn every_configuration_that_a_page_prints_can_be_used() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("event-bus.toml");
     let mut checked = 0;
-    for page in fs::read_dir(format!("{EXAMPLES}/../docs/sources")).unwrap() {
-        let text = fs::read_to_string(page.unwrap().path()).unwrap();
-        for block in text.split("```toml\n").skip(1) {
-            let file = folder.path().join("event-bus.toml");
-            fs::write(&file, block.split("```").next().unwrap()).unwrap();
-            check(file.to_str().unwrap()).await;
-            checked += 1;
+    for folder in ["", "sources", "sinks", "findings", "adr"] {
+        for page in fs::read_dir(format!("{EXAMPLES}/../docs/{folder}")).unwrap() {
+            let path = page.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "md") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            for block in text.split("```toml\n").skip(1) {
+                let block = block.split("```").next().unwrap();
+                fs::write(&file, block).unwrap();
+                let arguments = ["check-config", "--config", file.to_str().unwrap()];
+                let output = event_bus(&arguments).output(LONG).await;
+                assert_eq!(output.code(), Some(0), "{path:?}\n{block}{}", output.stderr);
+                checked += 1;
+            }
         }
     }
-    assert!(checked >= 6);
+    assert!(checked >= 15, "{checked}");
 }
 
 /// Every kind of sink that the program knows.

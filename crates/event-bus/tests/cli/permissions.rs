@@ -2,12 +2,16 @@
 
 use std::fs;
 
+use async_nats::jetstream::{self, object_store};
 use testkit::{Bin, CaptureSink, NatsServer, free_port, poll_until};
 
 use crate::world::{LONG, event_bus};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/security.md");
 const PASSWORD: &str = "password-of-all";
+
+/// More than the server sends of an object at once.
+const SIZE: usize = 3 * 1024 * 1024;
 
 /// Subjects between back quotes, as the server's configuration lists them.
 fn list(cell: &str) -> String {
@@ -24,8 +28,9 @@ fn users() -> String {
     let users: Vec<_> = rows
         .map(|row| {
             let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let answers = cells[0] == "command line and doctor";
             format!(
-                "{{ user: {:?}, password: {PASSWORD:?}, permissions: {{ publish: {}, subscribe: {} }} }}",
+                "{{ user: {:?}, password: {PASSWORD:?}, permissions: {{ publish: {}, subscribe: {}, allow_responses: {answers} }} }}",
                 cells[0],
                 list(cells[1]),
                 list(cells[2])
@@ -33,7 +38,20 @@ fn users() -> String {
         })
         .collect();
     assert_eq!(users.len(), 4, "{users:?}");
-    format!("authorization {{ users: [\n{}\n] }}", users.join("\n"))
+    let owner = format!("{{ user: owner, password: {PASSWORD:?} }}");
+    format!("authorization {{ users: [\n{}\n{owner}\n] }}", users.join("\n"))
+}
+
+/// Data in the object store, as the value of an attribute of an event.
+async fn put_data(nats: &NatsServer) -> String {
+    let owner =
+        async_nats::ConnectOptions::with_user_and_password("owner".to_owned(), PASSWORD.to_owned());
+    let jetstream = jetstream::new(owner.connect(nats.url()).await.unwrap());
+    let config =
+        object_store::Config { bucket: "EVENT_DATA".to_owned(), ..object_store::Config::default() };
+    let store = jetstream.create_object_store(config).await.unwrap();
+    store.put("large", &mut &*vec![b'x'; SIZE]).await.unwrap();
+    "dataref=nats-object-store:EVENT_DATA/large".to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,7 +59,9 @@ async fn the_rights_that_the_page_names_are_enough() {
     let nats = NatsServer::builder().config(&users()).start().await;
     let sink = CaptureSink::start().await;
     let folder = tempfile::tempdir().unwrap();
-    for (name, text) in [("password", PASSWORD), ("github", "secret-of-github")] {
+    let secrets =
+        [("password", PASSWORD), ("github", "secret-of-github"), ("doctor", "secret-of-doctor")];
+    for (name, text) in secrets {
         fs::write(folder.path().join(name), text).unwrap();
     }
     let config = folder.path().join("event-bus.toml");
@@ -52,12 +72,14 @@ async fn the_rights_that_the_page_names_are_enough() {
              [inbound]\nlisten = '127.0.0.1:{}'\n[[inbound.sources]]\nname = 'github'\n\
              provider = 'github'\nsecrets = [{{ file = {:?} }}]\n\
              [[outbound.routes]]\nname = 'all'\nsubjects = ['fleet.>']\n\
-             sink.webhook = {{ url = {:?} }}\n",
+             sink.webhook = {{ url = {:?}, mode = 'binary' }}\n\
+             [doctor]\nsecret = {{ file = {:?} }}\n",
             nats.url(),
             folder.path().join("password"),
             free_port(),
             folder.path().join("github"),
-            sink.url()
+            sink.url(),
+            folder.path().join("doctor")
         ),
     )
     .unwrap();
@@ -74,7 +96,15 @@ async fn the_rights_that_the_page_names_are_enough() {
     let publish = ["publish", "--type", "com.example.made", "--id", "two"];
     let published = as_user("a publisher", &publish).output(LONG).await;
     assert_eq!(published.code(), Some(0), "{}", published.stderr);
-    sink.wait_for(2, LONG).await;
+    let dataref = put_data(&nats).await;
+    let publish =
+        ["publish", "--type", "com.example.made", "--id", "three", "--extension", &dataref];
+    let published = as_user("a publisher", &publish).output(LONG).await;
+    assert_eq!(published.code(), Some(0), "{}", published.stderr);
+    let bodies = sink.wait_for(3, LONG).await;
+    assert!(bodies.iter().any(|delivery| delivery.body.len() == SIZE));
+    let proved = as_user("command line and doctor", &["doctor"]).output(LONG).await;
+    assert_eq!(proved.code(), Some(0), "{}\n{}", proved.stdout, proved.stderr);
     let listed = as_user("command line and doctor", &["dead-letters", "list"]).output(LONG).await;
     assert_eq!(listed.code(), Some(0), "{}", listed.stderr);
     for running in [relay, inbound] {

@@ -64,7 +64,7 @@ impl Proof {
         let deadline = Instant::now() + context.deadline.mul_f64(0.8);
         self.wait_for_relay(context).await?;
         let (retried, refused) = (id(context, "retried"), id(context, "refused"));
-        let reply = context.bus.client().new_inbox();
+        let reply = wire::doctor_ask_subject(&context.run_id);
         let answers =
             Answers::at(context.bus.client(), reply.clone(), retried.clone(), refused.clone());
         let mut answers = answers.await.map_err(|error| unknown(&*error))?;

@@ -119,7 +119,7 @@ fn judge(on_bus: OnBus, state: Option<RouteState>, some_relay: bool) -> Finding 
             Finding::warn("EB0207", "held: its destination cannot be reached")
         }
         (Some(RouteState::Disabled), _) => {
-            Finding::fail("EB0208", "disabled: its destination answered 410 Gone")
+            Finding::fail("EB0208", "disabled: its destination says that it is gone")
         }
         (Some(RouteState::Open) | None, true) => Finding::pass("a relay delivers for it"),
         (None, false) if some_relay => Finding::warn(

@@ -60,7 +60,8 @@ pub struct RouteConfig {
     /// CEL expression over the attributes and `data`. A missing field makes it false.
     #[serde(default)]
     pub filter: Option<String>,
-    /// Where a new route begins: `"all"`, `"new"`, or a time (RFC 3339). Takes effect once, when the route is created.
+    /// Where a new route begins: `"all"` (by default), `"new"`, or a time (RFC 3339). Takes effect once, when the route
+    /// is created.
     #[serde(default)]
     pub start: Start,
     /// Attempts, waits and the place of dead letters.

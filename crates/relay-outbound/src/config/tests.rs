@@ -51,6 +51,8 @@ fn each_mistake_is_named_with_its_place() {
         ),
         ("name = \"a\"\nsubjects = [\"orders.>\"]", "the stream of events holds fleet.>, doctor.>"),
         ("name = \"a\"\nsubjects = [\"doctor.>\"]", "the doctor's own events"),
+        ("name = \"a\"\nsubjects = [\">\"]", "`>` matches the doctor's own events"),
+        ("name = \"a\"\nsubjects = [\"*.*.outbound\"]", "`*.*.outbound` matches the doctor's own"),
         (
             "name = \"a\"\nsubjects = [\"fleet.>\"]\nfilter = \"data.x ==\"",
             "outbound.routes[0].filter:",

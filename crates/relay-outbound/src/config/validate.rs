@@ -136,8 +136,12 @@ impl RouteConfig {
                     format!("`{pattern}` overlaps `{other}`; an event must match only one"),
                 ));
             }
-            if text == wire::DOCTOR_ROOT || text.starts_with("doctor.") {
-                problems.push((key.clone(), "`doctor.` holds the doctor's own events".to_owned()));
+            let first = text.split('.').next().unwrap_or_default();
+            if [wire::DOCTOR_ROOT, "*", ">"].contains(&first) {
+                let message = format!(
+                    "`{pattern}` matches the doctor's own events, below `doctor.`; begin with a token such as `fleet`"
+                );
+                problems.push((key.clone(), message));
             } else if !stream.is_empty() && !stream.iter().any(|subject| subject.overlaps(&pattern))
             {
                 let subjects: Vec<_> = stream.iter().map(Pattern::as_str).collect();

@@ -53,12 +53,13 @@ pub struct StreamConfig {
     pub subjects: Option<Vec<String>>,
     /// Copies of each message in a cluster, 1 to 5; default 1.
     pub replicas: Option<usize>,
-    /// How long a message is kept, `"0s"` for ever; default 72 h of events, 30 days of dead letters.
+    /// How long a message is kept, `"0s"` for ever; default 72 h of events, 30 days of dead letters. It counts when the
+    /// stream is created; `nats stream edit` changes a stream that exists.
     #[serde(with = "duration::option")]
     #[schemars(with = "Option<duration::Text>")]
     pub max_age: Option<Duration>,
     /// Size at which the stream is full and refuses new messages; default none, which leaves the
-    /// disk as the limit.
+    /// disk as the limit. It counts when the stream is created, as `max_age` does.
     pub max_bytes: Option<ByteSize>,
     /// How long the server recognises a repeated message; default 2 h, about 260 bytes of memory
     /// for each message of that time.

@@ -50,12 +50,12 @@ async fn actual_window(context: &CheckContext) -> Duration {
 }
 
 fn judge(source: &SourceConfig, window: Duration) -> Option<Finding> {
-    let gap = source.scheme().ok()??.retry_gap().filter(|gap| *gap > window)?;
+    let gap = source.scheme().ok()??.repeats_for().filter(|gap| *gap > window)?;
     let (gap, window) = (duration::format(gap), duration::format(window));
     let message = format!(
         "`{}` may repeat an event after {gap}, which the stream has forgotten after {window}",
         source.name
     );
     let finding = Finding::warn("EB0103", message).about(source.name.as_str());
-    Some(finding.with("retry_gap", gap).with("duplicate_window", window))
+    Some(finding.with("repeats_for", gap).with("duplicate_window", window))
 }

@@ -19,10 +19,10 @@ use super::{Provider, SourceConfig};
 pub struct HmacConfig {
     /// Header that carries the signature.
     pub header: Header,
-    /// Hash function.
+    /// Hash function; `sha256` by default.
     #[serde(default)]
     pub algorithm: HashAlgorithm,
-    /// How the signature is written.
+    /// How the signature is written; `hex` by default.
     #[serde(default)]
     pub encoding: SignatureEncoding,
     /// What stands before the signature, such as `sha256=`.
@@ -41,7 +41,7 @@ pub struct HmacConfig {
     /// Header with the delivery id. Without it equal signed content is one event.
     #[serde(default)]
     pub id_header: Option<Header>,
-    /// How the secrets are written down.
+    /// How the secrets are written down; `utf8` by default.
     #[serde(default)]
     pub secret_encoding: KeyEncoding,
 }

@@ -91,7 +91,7 @@ pub struct SourceConfig {
     #[serde(default, with = "duration::option")]
     #[schemars(with = "Option<duration::Text>")]
     pub tolerance: Option<Duration>,
-    /// Form of the body inside the event.
+    /// Form of the body inside the event; `json` by default.
     #[serde(default)]
     pub body: BodyForm,
     /// File with a JSON Schema that the data must fit.

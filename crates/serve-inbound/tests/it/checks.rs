@@ -177,7 +177,7 @@ async fn the_window_of_the_stream_counts_against_each_senders_longest_gap() {
     let about: Vec<_> = findings.iter().filter_map(|finding| finding.about.as_deref()).collect();
     assert_eq!(about, ["gh", "stripe", "linear", "standard"]);
     assert!(codes(&findings).iter().all(|code| *code == "EB0103"));
-    assert_eq!(findings[0].evidence["retry_gap"], "3days");
+    assert_eq!(findings[0].evidence["repeats_for"], "3days");
 
     let jetstream = world.bus.jetstream();
     let stream = jetstream.get_stream("EVENTS").await.unwrap();

@@ -105,7 +105,8 @@ async fn to_bus(arguments: &Arguments, context: &Context) -> Result<Published, F
     let config = context.source.read()?;
     let subject = subject(arguments, &config)?;
     let event = event::event(arguments)?;
-    let bus = bus::connect(context, &config).await?;
+    let deadline = Instant::now() + arguments.timeout;
+    let bus = bus::connect_until(deadline, context, &config).await?;
     let stream = config.bus.streams.name(StreamRole::Events);
     let (headers, payload) = message(&event, &bus)?;
     let outgoing = Outgoing {
@@ -115,7 +116,6 @@ async fn to_bus(arguments: &Arguments, context: &Context) -> Result<Published, F
         dedup_id: &EventKey::of(&event).dedup_id(ENDPOINT),
         stream,
     };
-    let deadline = Instant::now() + arguments.timeout;
     let ack = Publisher::new(bus).publish(outgoing, deadline).await.map_err(not_published)?;
     Ok(Published {
         id: event.id().to_owned(),

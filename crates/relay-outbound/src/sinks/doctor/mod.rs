@@ -6,6 +6,7 @@ use async_nats::client::RequestErrorKind;
 use async_trait::async_trait;
 use event_bus_core::delivery::DeliveryError;
 use event_bus_core::event::{Data, Event};
+use event_bus_core::wire;
 use event_bus_runtime::SecretRef;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -23,8 +24,6 @@ pub struct Config;
 #[derive(Debug)]
 pub struct DoctorSink {
     client: async_nats::Client,
-    /// Beginning of the subjects that clients of this bus wait for answers on.
-    inbox: String,
 }
 
 /// What the data of a doctor's event says.
@@ -39,8 +38,8 @@ struct Instructions {
 enum NotFromDoctor {
     #[error("the event says not where the doctor waits")]
     NoReply,
-    #[error("the event names another subject than an inbox")]
-    NoInbox,
+    #[error("the event names a subject that is not a doctor's")]
+    NotADoctors,
 }
 
 impl Settings for Config {
@@ -61,26 +60,18 @@ impl Settings for Config {
     }
 
     fn build(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, BuildError> {
-        Ok(Box::new(DoctorSink::new(context.client.clone())))
+        Ok(Box::new(DoctorSink { client: context.client.clone() }))
     }
 }
 
 impl DoctorSink {
-    /// A sink on this connection.
-    pub fn new(client: async_nats::Client) -> Self {
-        let inbox = client.new_inbox();
-        // The last token is the one that differs from inbox to inbox.
-        let inbox = inbox.rsplit_once('.').map_or(inbox.as_str(), |(prefix, _)| prefix).to_owned();
-        Self { client, inbox }
-    }
-
     async fn ask(&self, event: &Event) -> Delivery {
         let reply = reply_subject(event)
             .ok_or_else(|| DeliveryError::Unencodable(NotFromDoctor::NoReply.into()))?;
         // Whoever may publish an event for the doctor must not have the relay send to any other subject.
-        let is_inbox = reply.strip_prefix(&self.inbox).is_some_and(|rest| rest.starts_with('.'));
-        if !is_inbox || reply.contains(['*', '>', ' ']) {
-            return Err(DeliveryError::Unencodable(NotFromDoctor::NoInbox.into()));
+        let run = reply.strip_prefix(wire::DOCTOR_ASK_ROOT).and_then(|rest| rest.strip_prefix('.'));
+        if !run.is_some_and(wire::is_name) {
+            return Err(DeliveryError::Unencodable(NotFromDoctor::NotADoctors.into()));
         }
         let request = self.client.request(reply, event.id().to_owned().into());
         let answer = match tokio::time::timeout(ANSWER_WITHIN, request).await {

@@ -21,7 +21,7 @@ pub struct Config {
     pub brokers: Vec<String>,
     /// Topic; a template, such as `events.{type}`.
     pub topic: String,
-    /// What stands in a record.
+    /// What stands in a record; `binary` by default.
     #[serde(default)]
     pub format: Format,
     /// The attribute or extension that is the key of the record, or `none`. An event without it gets no key.

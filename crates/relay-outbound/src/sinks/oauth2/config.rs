@@ -24,7 +24,7 @@ pub struct Config {
     /// The parameter `audience`, which some servers want.
     #[serde(default)]
     pub audience: Option<String>,
-    /// Where the client's secret stands in the request.
+    /// Where the client's secret stands in the request; `basic` by default.
     #[serde(default)]
     pub client_auth: ClientAuth,
 }

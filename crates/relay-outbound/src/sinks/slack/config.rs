@@ -27,7 +27,7 @@ pub struct Config {
     /// Blocks of Block Kit; each text in them is a template.
     #[serde(default)]
     pub blocks: Vec<Map<String, Value>>,
-    /// A ready-made message, instead of `text` and `blocks`; `event` if there is none of the three.
+    /// A ready-made message, instead of `text` and `blocks`; `event` by default, if there is none of the three.
     #[serde(default)]
     pub template: Option<ReadyMade>,
     /// Time for the whole request, connection included.

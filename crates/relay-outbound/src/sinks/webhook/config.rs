@@ -27,7 +27,7 @@ pub struct Config {
     /// Where to POST.
     #[schemars(with = "String")]
     pub url: Url,
-    /// How the event is carried.
+    /// How the event is carried; `structured` by default.
     #[serde(default)]
     pub mode: Mode,
     /// Secrets of the Standard Webhooks signature, the current one first; each of them signs. None: unsigned.
@@ -42,7 +42,7 @@ pub struct Config {
     /// Whom to trust, and with which certificate to connect.
     #[serde(default)]
     pub tls: TlsConfig,
-    /// HTTP/2.
+    /// HTTP/2; `auto` by default, over TLS if the endpoint offers it.
     #[serde(default)]
     pub http2: Http2,
     /// Bodies of at least this size are sent as gzip, if the endpoint can read that. None: never.

@@ -10,9 +10,10 @@ use async_nats::jetstream::stream::{
     Config, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType,
 };
 
-use super::streams::{StreamRole, StreamsConfig};
+use super::streams::{StreamConfig, StreamRole, StreamsConfig};
 use super::subject;
 use super::version::Version;
+use crate::config::ByteSize;
 
 /// A stream that cannot be used as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +71,7 @@ pub(super) fn compare(
         ));
     }
     check.advice(config.replicas(role), have);
+    check.configured(config.get(role), have);
     check.found
 }
 
@@ -172,6 +174,29 @@ impl Check<'_> {
         if have.max_consumers > 0 {
             let limit = have.max_consumers;
             self.warn(format!("max_consumers is {limit}, each route needs one"));
+        }
+    }
+
+    /// What the configuration names counts when a stream is made; somebody may think that it counts later as well.
+    fn configured(&mut self, wanted: &StreamConfig, have: &Config) {
+        let stream = self.stream;
+        if let Some(max_age) = wanted.max_age.filter(|max_age| *max_age != have.max_age) {
+            let (is, wanted) = (span(have.max_age), span(max_age));
+            self.warn(format!(
+                "max_age is {is}, the configuration says {wanted}; to change it, run: nats stream edit {stream} --max-age={wanted}"
+            ));
+        }
+        let bytes = |size: ByteSize| i64::try_from(size.bytes()).unwrap_or(i64::MAX);
+        if let Some(max_bytes) = wanted.max_bytes.map(bytes).filter(|size| *size != have.max_bytes)
+        {
+            let is = if have.max_bytes > 0 {
+                have.max_bytes.to_string()
+            } else {
+                "unlimited".to_owned()
+            };
+            self.warn(format!(
+                "max_bytes is {is}, the configuration says {max_bytes}; to change it, run: nats stream edit {stream} --max-bytes={max_bytes}"
+            ));
         }
     }
 

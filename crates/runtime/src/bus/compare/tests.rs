@@ -34,6 +34,25 @@ fn settings_of_an_operator_that_harm_nothing_fit() {
 }
 
 #[test]
+fn a_limit_of_the_configuration_that_the_stream_has_not_is_named() {
+    let text = "max_age = '168h'\nmax_bytes = '5GiB'\n";
+    let events = toml::from_str(text).unwrap();
+    let config = StreamsConfig { events, ..StreamsConfig::default() };
+    let have = StreamsConfig::default().wanted(StreamRole::Events, NEW);
+    let found = compare(&config, StreamRole::Events, &have, NEW, 1 << 20);
+    assert_eq!(found.violations, []);
+    assert_eq!(
+        found.warnings,
+        [
+            "EVENTS: max_age is 72h, the configuration says 168h; to change it, run: nats stream edit EVENTS --max-age=168h",
+            "EVENTS: max_bytes is unlimited, the configuration says 5368709120; to change it, run: nats stream edit EVENTS --max-bytes=5368709120",
+        ]
+    );
+    let have = config.wanted(StreamRole::Events, NEW);
+    assert_eq!(compare(&config, StreamRole::Events, &have, NEW, 1 << 20).warnings, [""; 0]);
+}
+
+#[test]
 fn what_would_lose_events_is_a_violation_with_its_remedy() {
     use StreamRole::{DeadLetters, Events, Retries};
     type Change = fn(&mut Config);
