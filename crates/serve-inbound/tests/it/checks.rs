@@ -168,7 +168,7 @@ async fn what_is_wrong_with_a_service_is_told_apart() {
 }
 
 #[tokio::test]
-async fn the_window_of_the_stream_counts_against_each_senders_longest_gap() {
+async fn the_window_of_the_stream_counts_against_the_time_that_each_sender_repeats() {
     let world = World::start().await;
     let toml = format!("{GITHUB}{EVERY_PROVIDER}");
     let nowhere = ([127, 0, 0, 1], 1).into();
@@ -182,7 +182,8 @@ async fn the_window_of_the_stream_counts_against_each_senders_longest_gap() {
     let jetstream = world.bus.jetstream();
     let stream = jetstream.get_stream("EVENTS").await.unwrap();
     let wider = jetstream::stream::Config {
-        duplicate_window: std::time::Duration::from_secs(3 * 86_400),
+        duplicate_window: std::time::Duration::from_secs(4 * 86_400),
+        max_age: std::time::Duration::from_secs(4 * 86_400),
         ..stream.cached_info().config.clone()
     };
     jetstream.update_stream(wider).await.unwrap();
