@@ -2,25 +2,46 @@
 # The modes of the image. Anything else is run as it is written.
 set -euo pipefail
 
+# The configuration is where it is mounted by default, if there is one.
+default=/etc/event-bus/event-bus.toml
+if [ -z "${EVENT_BUS_CONFIG+set}" ] && [ -f "$default" ]; then export EVENT_BUS_CONFIG=$default; fi
+
 # Where each service answers for its health, unless the environment says otherwise.
 inbound_admin=${EVENT_BUS__INBOUND__ADMIN_LISTEN:-0.0.0.0:9080}
 outbound_admin=${EVENT_BUS__OUTBOUND__ADMIN_LISTEN:-0.0.0.0:9081}
 
-# Whether the admin listeners that answer are ready, and at least one answers.
+# Whether the service behind an admin listener is ready; if not, why.
+ready() {
+    local status=
+    if ! { exec 3<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null; then
+        echo "port $1: no answer" >&2
+        return 1
+    fi
+    printf 'GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3
+    read -r -t 4 _ status _ <&3 || true
+    exec 3>&-
+    [ "$status" = 200 ] || { echo "port $1: ${status:-no answer}" >&2; return 1; }
+}
+
+# Whether what runs in this container is ready. Its first process says which mode that is.
 health() {
-    local answered=0 port status
-    for port in "${inbound_admin##*:}" "${outbound_admin##*:}"; do
-        if ! { exec 3<>"/dev/tcp/127.0.0.1/$port"; }; then continue; fi
-        printf 'GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3
-        read -r -t 4 _ status _ <&3 || status=none
-        exec 3>&-
-        answered=1
-        if [ "$status" != 200 ]; then
-            echo "port $port: $status" >&2
-            return 1
-        fi
-    done 2>/dev/null
-    [ "$answered" = 1 ]
+    local word mode='' failed=0
+    while read -r -d '' word; do
+        case $word in serve-inbound | relay-outbound | up)
+            mode=$word
+            break
+            ;;
+        esac
+    done </proc/1/cmdline
+    case $mode in
+    serve-inbound | up) ready "${inbound_admin##*:}" || failed=1 ;;&
+    relay-outbound | up) ready "${outbound_admin##*:}" || failed=1 ;;
+    "")
+        echo "no service runs in this container" >&2
+        failed=1
+        ;;
+    esac
+    return "$failed"
 }
 
 # The doctor asks only the services that run beside it, so it does not get these.
