@@ -207,8 +207,8 @@ resource inbound 'Microsoft.App/containerApps@2024-03-01' = {
                 path: '/livez'
                 port: 9080
               }
-              periodSeconds: 2
-              failureThreshold: 30
+              periodSeconds: 6
+              failureThreshold: 10
             }
             {
               type: 'Liveness'
@@ -333,8 +333,8 @@ resource relay 'Microsoft.App/containerApps@2024-03-01' = {
                 path: '/livez'
                 port: 9081
               }
-              periodSeconds: 2
-              failureThreshold: 30
+              periodSeconds: 6
+              failureThreshold: 10
             }
             {
               type: 'Liveness'
