@@ -175,7 +175,11 @@ for pause in "${pauses[@]}"; do
 done
 if [ "$status" != 0 ]; then
     show "$work/errors"
-    give_up "$(head -c 500 "$work/errors")"
+    hint=
+    if [ "${BUS_PLAINTEXT:-false}" != true ] && grep -q '^event-bus: the bus at .* cannot be reached' "$work/errors"; then
+        hint=$'\nTLS is required; `plaintext: true` allows a connection without it, `ca` an authority of your own'
+    fi
+    give_up "$(head -c 500 "$work/errors")$hint"
 fi
 answer=$(cat "$work/answer")
 if [[ ! $answer =~ \"seq\":([0-9]+),\"duplicate\":(true|false)\} ]]; then give_up "the answer cannot be read"; fi
