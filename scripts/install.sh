@@ -54,18 +54,20 @@ expected=$(awk -v name="$name.tar.gz" '$2 == name || $2 == "*" name { print $1 }
 actual=$(sha256sum "$scratch/$name.tar.gz" | cut -d ' ' -f 1)
 [ "$actual" = "$expected" ] || fail "the checksum of $name.tar.gz is wrong: $actual instead of $expected"
 
-tar --extract --gzip --no-same-owner --directory "$scratch" --file "$scratch/$name.tar.gz"
-binary=$scratch/$name/event-bus
-found=$("$binary" --version) || fail "the binary does not run here"
+# Tried where it will be: programs of /tmp may not be allowed to run.
+mkdir -p "$prefix/bin"
+new=$(mktemp "$prefix/bin/.event-bus.XXXXXX")
+trap 'rm -rf "$scratch" "$new"' EXIT
+tar --extract --gzip --to-stdout --file "$scratch/$name.tar.gz" "$name/event-bus" >"$new"
+chmod 755 "$new"
+found=$("$new" --version) || fail "the binary does not run here"
 [ "$found" = "event-bus $version" ] || fail "the archive holds $found"
 
-mkdir -p "$prefix/bin"
-if cmp --silent "$binary" "$prefix/bin/event-bus"; then
+if cmp --silent "$new" "$prefix/bin/event-bus"; then
     echo "install: $prefix/bin/event-bus is $version already"
 else
     # Renamed into place: a running process keeps its old file, and there is never half a one.
-    install -m 755 "$binary" "$prefix/bin/.event-bus.new"
-    mv "$prefix/bin/.event-bus.new" "$prefix/bin/event-bus"
+    mv "$new" "$prefix/bin/event-bus"
     echo "install: $prefix/bin/event-bus is $version now"
 fi
 for mode in serve-inbound relay-outbound event-bus-doctor; do
