@@ -21,6 +21,7 @@ use crate::hold::{NoPass, RouteState, Tries, Unreachable};
 use crate::incoming::{Envelope, Lane};
 use crate::metrics::DeliveryOutcome;
 use crate::origin::{self, UnreadableEvent};
+use crate::receipts::{self, Batch};
 use crate::route::Route;
 use crate::settle::{self, Settlement};
 use crate::sinks::Delivery;
@@ -200,6 +201,7 @@ async fn prepare(route: &Route, envelope: &Envelope) -> Prepared {
         }
     };
     if envelope.lane == Lane::Events && route.filter().rules_out(&event) {
+        receipts::note_filtered(route, &event).await;
         return Prepared::Settle(Settlement::Filtered);
     }
     match ClaimCheck::of(&event) {
@@ -209,7 +211,12 @@ async fn prepare(route: &Route, envelope: &Envelope) -> Prepared {
             Some(Settlement::Retry(_)) if !route.room().await => {
                 Prepared::Settle(Settlement::Returned)
             }
-            Some(settlement) => Prepared::Settle(settlement),
+            Some(settlement) => {
+                if matches!(settlement, Settlement::Filtered) {
+                    receipts::note_filtered(route, &event).await;
+                }
+                Prepared::Settle(settlement)
+            }
             None => Prepared::Deliver(event),
         },
     }
@@ -298,6 +305,7 @@ async fn deliver_with_room(route: &Route, mut open: Vec<Open<'_>>) {
         return give_back(route, open).await;
     };
     let mut tries = Tries::default();
+    let mut is_first = true;
     while !open.is_empty() {
         let pass = tokio::select! {
             biased;
@@ -335,14 +343,24 @@ async fn deliver_with_room(route: &Route, mut open: Vec<Open<'_>>) {
         drop(pass);
         open = Vec::new();
         let mut settlements = Vec::with_capacity(items.len());
+        let mut receipts = Batch::of(route);
         for ((item, event), result) in items.into_iter().zip(events).zip(&results) {
-            match judge(route, &item.envelope, &event, result, counts) {
+            let settlement = judge(route, &item.envelope, &event, result, counts);
+            if is_first || settlement.is_some() {
+                receipts.add(&event, result, settlement.as_ref());
+            }
+            match settlement {
                 Some(settlement) => settlements.push((item, settlement)),
                 None => match &room {
                     Some(settlement) => settlements.push((item, settlement.clone())),
                     None => open.push(Open { item, event }),
                 },
             }
+        }
+        is_first = false;
+        if !receipts.store().await {
+            // It stops, and nobody was told: whoever takes them next tells it.
+            settlements.iter_mut().for_each(|(_, settlement)| *settlement = Settlement::Returned);
         }
         finish_all(route, &settlements).await;
         if !open.is_empty() {

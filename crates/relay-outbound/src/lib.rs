@@ -23,6 +23,7 @@ pub mod metrics;
 mod monitor;
 pub mod objects;
 mod origin;
+mod receipts;
 mod relay;
 mod route;
 pub mod routes;

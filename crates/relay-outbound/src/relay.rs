@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::Info;
 use event_bus_core::Chain;
 use event_bus_core::wire;
-use event_bus_runtime::bus::{BusConfig, ProvisionError, StreamRole, keep_provisioned, supervise};
+use event_bus_runtime::bus::{
+    BusConfig, ProvisionError, StreamRole, StreamsConfig, keep_provisioned, supervise,
+};
 use event_bus_runtime::{Bus, Clock, Metrics as Registry, Readiness, Secret, SecretResolver};
 use futures_util::future::select_all;
 use tokio::sync::watch;
@@ -18,15 +19,16 @@ use tokio_util::sync::CancellationToken;
 use crate::address::AddressGuard;
 use crate::config::{Config, RouteConfig};
 use crate::consumers::{self, Wanted};
+use crate::hold::RouteState;
 use crate::incoming::Lane;
 use crate::metrics::Metrics;
 use crate::objects::Objects;
 use crate::route::{Route, RouteContext};
-use crate::set_up::SetUp;
+use crate::set_up::{SET_UP_AGAIN, SetUp};
 use crate::sinks::{self, Paces, SinkConfig, SinkContext};
 use crate::store::StreamNames;
 use crate::task::{Ended, unless_asked, until_asked};
-use crate::{intake, janitor, monitor};
+use crate::{intake, janitor, monitor, receipts};
 
 /// How long the last acknowledgements may take to leave.
 const FLUSH_WITHIN: Duration = Duration::from_secs(2);
@@ -39,9 +41,6 @@ const START_AGAIN: Duration = Duration::from_secs(10);
 
 /// Wait between two times that secrets are read again because a destination refused them.
 const RENEW_EVERY: Duration = Duration::from_secs(5);
-
-/// Wait between two tries to set a route up.
-const SET_UP_AGAIN: Duration = Duration::from_secs(2);
 
 /// The streams that the relay needs.
 pub const STREAMS: [StreamRole; 3] =
@@ -367,6 +366,7 @@ impl Relay {
         let running = run_route(
             Arc::clone(&route),
             Arc::clone(&self.names),
+            self.environment.bus_config.streams.clone(),
             routes.schedules,
             config.grace,
             routes.set_up.clone(),
@@ -418,6 +418,7 @@ async fn fires_schedules(bus: &Bus, stream: &str) -> bool {
 async fn run_route(
     route: Arc<Route>,
     names: Arc<StreamNames>,
+    streams: StreamsConfig,
     schedules: bool,
     grace: Duration,
     state: SetUp,
@@ -433,8 +434,15 @@ async fn run_route(
     );
     let retries = Wanted::retries(&names, &config.name, window, schedules);
     route.metrics().state.set(0);
+    if let Some(receipts) = route.receipts() {
+        let provided = state.until_done(&route, || receipts::provide(route.bus(), &streams)).await;
+        if provided.is_none() {
+            return;
+        }
+        receipts.note_state(RouteState::Open, "").await;
+    }
     for (lane, wanted) in [(Lane::Events, &events), (Lane::Retries, &retries)] {
-        match set_up(&route, wanted, &state).await {
+        match state.until_done(&route, || consumers::ensure(route.bus(), wanted)).await {
             Some(info) => route.set_incarnation(lane, info.created),
             None => return,
         }
@@ -454,24 +462,6 @@ async fn run_route(
     );
     if tokio::time::timeout(CLOSE_WITHIN, route.close()).await.is_err() {
         tracing::warn!(route = route.name(), "the sink did not close in time");
-    }
-}
-
-/// The consumer, or `None` if the route is to stop.
-async fn set_up(route: &Route, wanted: &Wanted, state: &SetUp) -> Option<Info> {
-    loop {
-        match consumers::ensure(route.bus(), wanted).await {
-            Ok(info) => return Some(info),
-            Err(error) => {
-                if state.failed(route.name(), &error) {
-                    tracing::error!(route = route.name(), error = %Chain(&error), "route cannot start; trying again");
-                }
-            }
-        }
-        tokio::select! {
-            () = route.stopping() => return None,
-            () = tokio::time::sleep(SET_UP_AGAIN) => {}
-        }
     }
 }
 

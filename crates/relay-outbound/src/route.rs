@@ -22,6 +22,7 @@ use crate::hold::{Hold, NoPass, Pass, RouteState};
 use crate::incoming::{Envelope, Lane};
 use crate::metrics::{Metrics, RouteMetrics};
 use crate::objects::Objects;
+use crate::receipts::Receipts;
 use crate::relay::BuildError;
 use crate::sinks::{Delivery, Sink, SinkContext};
 use crate::store::{Store, StreamNames};
@@ -44,6 +45,7 @@ pub(crate) struct Route {
     /// Whose data is fetched from the object store.
     claimed: tokio::sync::Mutex<()>,
     store: Store,
+    receipts: Option<Receipts>,
     metrics: RouteMetrics,
     clock: Clock,
     bus: Bus,
@@ -114,6 +116,7 @@ impl Route {
             objects: context.sink.objects.clone(),
             claimed: tokio::sync::Mutex::default(),
             store,
+            receipts: config.receipts.then(|| Receipts::new(&config.name, context.bus)),
             sink,
             clock: context.sink.clock.clone(),
             bus: context.bus.clone(),
@@ -147,6 +150,11 @@ impl Route {
     /// Where its records go.
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Its receipts, if somebody wants them.
+    pub(crate) fn receipts(&self) -> Option<&Receipts> {
+        self.receipts.as_ref()
     }
 
     /// Whether it delivers.

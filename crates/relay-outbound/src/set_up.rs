@@ -3,9 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use event_bus_core::Chain;
 use event_bus_runtime::DependencyHandle;
+
+use crate::route::Route;
+
+/// Wait between two tries to set a route up.
+pub(crate) const SET_UP_AGAIN: Duration = Duration::from_secs(2);
 
 /// Routes that are still being set up. Cloning is cheap and shares them.
 #[derive(Clone, Debug)]
@@ -59,6 +65,28 @@ impl SetUp {
         self.readiness.set_failed(message.as_str());
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.insert(route.to_owned(), message.clone()) != Some(message)
+    }
+
+    /// Does something that a route needs on the bus, again and again until it succeeds. `None` if the route stops before.
+    pub(crate) async fn until_done<T, E: Error + 'static, A: Future<Output = Result<T, E>>>(
+        &self,
+        route: &Route,
+        attempt: impl Fn() -> A,
+    ) -> Option<T> {
+        loop {
+            match attempt().await {
+                Ok(done) => return Some(done),
+                Err(error) => {
+                    if self.failed(route.name(), &error) {
+                        tracing::error!(route = route.name(), error = %Chain(&error), "route cannot start; trying again");
+                    }
+                }
+            }
+            tokio::select! {
+                () = route.stopping() => return None,
+                () = tokio::time::sleep(SET_UP_AGAIN) => {}
+            }
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {

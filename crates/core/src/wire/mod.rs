@@ -3,6 +3,7 @@
 //! Anything that two versions of this project, or two of its processes, must agree on is here. Every stored record carries
 //! [`FORMAT_VERSION`]; a reader refuses a newer one instead of guessing.
 
+pub mod receipt;
 mod record;
 #[cfg(test)]
 mod tests;

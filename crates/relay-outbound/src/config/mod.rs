@@ -80,6 +80,10 @@ pub struct RouteConfig {
     /// How many events are handed to the sink at once; by default up to 100, as far as the kind of sink takes batches.
     #[serde(default)]
     pub batch: Option<BatchConfig>,
+    /// Whether what becomes of each event is kept in the bucket `RECEIPTS` of the key-value store, as long as the stream
+    /// of events remembers it, for programs that wait for it.
+    #[serde(default)]
+    pub receipts: bool,
     /// The destination.
     pub sink: SinkConfig,
 }
@@ -149,6 +153,7 @@ impl RouteConfig {
             window_bytes: default_window_bytes(),
             rate: None,
             batch: None,
+            receipts: false,
             sink,
         }
     }
