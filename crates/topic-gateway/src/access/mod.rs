@@ -1,0 +1,1 @@
+//! Who may publish what: subject, topic, and patterns on fields.

@@ -1,0 +1,1 @@
+//! Whether a schema takes what another one took.

@@ -1,0 +1,1 @@
+//! Who sends: JWTs, and the keys that sign them.
