@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod problem;
 pub mod readiness;
 pub mod secret;
+pub mod server;
 pub mod shutdown;
 pub mod tasks;
 pub mod telemetry;

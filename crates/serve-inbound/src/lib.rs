@@ -14,7 +14,6 @@ mod build;
 mod checks;
 mod client;
 pub mod config;
-mod connection;
 mod consent;
 pub mod doctor;
 mod error;
@@ -37,8 +36,9 @@ pub use build::BuildError;
 pub use checks::{checks, secrets};
 pub use config::{Config, Provider, SourceConfig};
 pub use error::ReceiveError;
+pub use event_bus_runtime::server::ServeError;
 pub use inbound::{Inbound, Parts, Target};
-pub use listen::{ServeError, serve};
+pub use listen::serve;
 
 /// Name of the endpoint `POST /events` where a source's name would stand; no source can have it.
 pub const EVENTS_ENDPOINT: &str = "events";

@@ -1,40 +1,17 @@
-//! The listener: an accept loop of its own, because every wait in it has an end.
-//!
-//! HTTP/1.1 and HTTP/2 without TLS. Headers must arrive in time, at most so many, and a connection without a request is
-//! closed. On shutdown nothing new is accepted, requests under way finish within the grace, the rest is cut off.
+//! The listener of the service.
 
-use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use event_bus_core::Chain;
 use event_bus_runtime::Readiness;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep, timeout_at};
+use event_bus_runtime::server::{self, Limits, ServeError, Service};
+use http::Request;
+use hyper::body::Incoming;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::connection::Connections;
 use crate::inbound::Inbound;
-
-/// How long to rest when the system has no connection to give, such as for want of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Failures in a row that show that the listener itself is broken.
-const MAX_FAILURES: usize = 100;
-
-/// What Linux says when memory or descriptors run out: ENOMEM, ENFILE, EMFILE and ENOBUFS.
-const OUT_OF_RESOURCES: [i32; 4] = [12, 23, 24, 105];
-
-/// Why the listener ended before it was asked to.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The listener is broken.
-    #[error("the listener accepts no connections any more")]
-    Accept(#[source] io::Error),
-}
+use crate::respond::Answer;
 
 /// Serves until `shutdown`, then lets requests under way finish within `grace`. Keeps the dependency `http`.
 pub async fn serve(
@@ -44,81 +21,25 @@ pub async fn serve(
     shutdown: CancellationToken,
     grace: Duration,
 ) -> Result<(), ServeError> {
-    let dependency = readiness.dependency("http");
-    let permits = Arc::new(Semaphore::new(inbound.limits().max_connections.get()));
-    let shared = Connections::new(inbound, shutdown.clone());
-    let mut connections = JoinSet::new();
-    let mut failures = 0;
-    dependency.set_ok();
-    let result = loop {
-        let accepted = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => break Ok(()),
-            Some(ended) = connections.join_next() => {
-                report(ended);
-                continue;
-            }
-            accepted = accept(&listener, &permits) => accepted,
-        };
-        match accepted {
-            Ok((stream, peer, permit)) => {
-                failures = 0;
-                let serving = shared.clone().serve(stream, peer);
-                connections.spawn(async move {
-                    serving.await;
-                    drop(permit);
-                });
-            }
-            Err(error) if is_passing(&error) => {
-                tracing::warn!(error = %Chain(&error), "cannot accept a connection now");
-                sleep(ACCEPT_PAUSE).await;
-            }
-            Err(error) => {
-                failures += 1;
-                tracing::error!(error = %Chain(&error), "cannot accept a connection");
-                if failures == MAX_FAILURES {
-                    break Err(ServeError::Accept(error));
-                }
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
+    let limits = inbound.limits();
+    let limits = Limits {
+        header_read_timeout: limits.header_read_timeout,
+        max_headers: limits.max_headers,
+        max_connections: limits.max_connections,
     };
-    dependency.set_failed("shutting down");
-    drop(listener);
-    shutdown.cancel();
-    let deadline = Instant::now() + grace;
-    while let Ok(Some(ended)) = timeout_at(deadline, connections.join_next()).await {
-        report(ended);
+    server::serve(inbound, limits, listener, readiness, shutdown, grace).await
+}
+
+impl Service for Inbound {
+    async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+        Self::handle(self, request, peer.ip()).await
     }
-    if !connections.is_empty() {
-        tracing::warn!(connections = connections.len(), "requests did not finish in time");
-        connections.shutdown().await;
+
+    fn opened(&self) {
+        self.metrics().connections.inc();
     }
-    result
-}
 
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    stream.set_nodelay(true).ok();
-    Ok((stream, peer, permit))
-}
-
-/// Whether accepting may succeed later: the client left, or the system has nothing to give under this load.
-fn is_passing(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
-        || error.raw_os_error().is_some_and(|code| OUT_OF_RESOURCES.contains(&code))
-}
-
-/// A connection ends without a result; a panic on it is a mistake of ours that must be seen.
-fn report(ended: Result<(), JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        tracing::error!("a connection ended with a panic");
+    fn closed(&self) {
+        self.metrics().connections.dec();
     }
 }

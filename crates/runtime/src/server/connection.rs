@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use event_bus_core::Chain;
 use hyper::service::service_fn;
@@ -14,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::inbound::Inbound;
+use super::{Limits, Service};
 
 /// Largest size of all headers of a request.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
@@ -24,14 +25,14 @@ const MAX_STREAMS: u32 = 128;
 
 /// What all connections of a listener share.
 #[derive(Clone)]
-pub(crate) struct Connections {
-    inbound: Inbound,
+pub(super) struct Connections<S> {
+    service: S,
+    idle: Duration,
     builder: Arc<auto::Builder<TokioExecutor>>,
     shutdown: CancellationToken,
 }
 
-fn builder(inbound: &Inbound) -> auto::Builder<TokioExecutor> {
-    let limits = inbound.limits();
+fn builder(limits: Limits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -51,29 +52,27 @@ fn builder(inbound: &Inbound) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-impl Connections {
-    pub(crate) fn new(inbound: Inbound, shutdown: CancellationToken) -> Self {
-        let builder = Arc::new(builder(&inbound));
-        Self { inbound, builder, shutdown }
+impl<S: Service> Connections<S> {
+    pub(super) fn new(service: S, limits: Limits, shutdown: CancellationToken) -> Self {
+        let builder = Arc::new(builder(limits));
+        Self { service, idle: limits.header_read_timeout, builder, shutdown }
     }
 
     /// Serves one connection to its end; after `shutdown` it ends with the requests under way.
-    pub(crate) async fn serve(self, stream: TcpStream, peer: SocketAddr) {
-        let Self { inbound, builder, shutdown } = self;
-        let open = &inbound.metrics().connections.clone();
-        open.inc();
+    pub(super) async fn serve(self, stream: TcpStream, peer: SocketAddr) {
+        let Self { service: handler, idle, builder, shutdown } = self;
+        handler.opened();
         let activity = Arc::new(Activity::default());
         let service = service_fn(|request| {
-            let inbound = inbound.clone();
+            let handler = handler.clone();
             let under_way = activity.begin();
             async move {
-                let answer = inbound.handle(request, peer.ip()).await;
+                let answer = handler.handle(request, peer).await;
                 drop(under_way);
                 Ok::<_, Infallible>(answer)
             }
         });
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-        let idle = inbound.limits().header_read_timeout;
         let mut begun = 0;
         let mut closing = false;
         loop {
@@ -99,7 +98,7 @@ impl Connections {
                 }
             }
         }
-        open.dec();
+        handler.closed();
     }
 }
 
