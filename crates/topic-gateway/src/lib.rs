@@ -1,7 +1,14 @@
 //! Governed topics over HTTP: tokens, access, schemas, and one answer that says which destinations have the event.
 
 pub mod access;
+mod answer;
 pub mod compat;
 pub mod json;
+mod outcomes;
+mod profile;
 pub mod schema;
 pub mod token;
+
+pub use answer::{Answer, Problem, Refusal};
+pub use outcomes::{Known, Outcomes, Waiter};
+pub use profile::Profile;
