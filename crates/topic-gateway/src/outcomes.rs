@@ -19,6 +19,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// Wait before the bucket is looked for again.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// How long the receipt of a route that does not deliver is waited for: another replica may reach the destination.
+const HELD_PATIENCE: Duration = Duration::from_millis(500);
+
 /// Receipts that may wait in one request; a route has few.
 const ROOM: usize = 64;
 
@@ -154,22 +157,28 @@ impl Waiter {
             known = read.unwrap_or(known);
         }
         while known.contains(&Known::Nothing) {
-            for (route, known) in routes.iter().zip(&mut known) {
-                if *known == Known::Nothing
-                    && let Some(reason) = self.outcomes.held(route)
-                {
-                    *known = Known::Held(reason);
+            let until = deadline.min(Instant::now() + HELD_PATIENCE);
+            match timeout_at(until, self.receipts.recv()).await {
+                Ok(Some((route, receipt))) => {
+                    if let Some(index) = routes.iter().position(|wanted| *wanted == route) {
+                        known[index] = Known::Receipt(receipt);
+                    }
                 }
+                Err(_) if until < deadline => {
+                    let missing = routes.iter().zip(&known);
+                    let mut missing = missing.filter(|(_, known)| **known == Known::Nothing);
+                    if missing.all(|(route, _)| self.outcomes.held(route).is_some()) {
+                        break;
+                    }
+                }
+                Ok(None) | Err(_) => break,
             }
-            if !known.contains(&Known::Nothing) {
-                break;
-            }
-            let Ok(Some((route, receipt))) = timeout_at(deadline, self.receipts.recv()).await
-            else {
-                break;
-            };
-            if let Some(index) = routes.iter().position(|wanted| *wanted == route) {
-                known[index] = Known::Receipt(receipt);
+        }
+        for (route, known) in routes.iter().zip(&mut known) {
+            if *known == Known::Nothing
+                && let Some(reason) = self.outcomes.held(route)
+            {
+                *known = Known::Held(reason);
             }
         }
         known

@@ -12,6 +12,7 @@ mod journey;
 mod kafka;
 #[cfg(feature = "kafka")]
 mod payloads;
+mod receipts;
 mod reloading;
 mod stopping;
 mod suite;

@@ -1,0 +1,88 @@
+//! What becomes of events is kept for those who wait for it.
+
+use event_bus_core::key::EventKey;
+use event_bus_core::wire::receipt::{self, Outcome, Receipt, RouteReceipt};
+use serde::de::DeserializeOwned;
+use testkit::{CaptureSink, Reply, Script, poll_until};
+
+use crate::world::{LONG, World, event, route};
+
+async fn stored<T: DeserializeOwned>(world: &World, key: &str) -> Option<T> {
+    let bucket = world.jetstream.get_key_value(receipt::BUCKET).await.ok()?;
+    serde_json::from_slice(&bucket.get(key).await.unwrap()?).ok()
+}
+
+async fn wait_for(world: &World, id: &str, route: &str, outcome: Outcome) -> Receipt {
+    let key = receipt::key(&EventKey::of(&event(id)), route);
+    poll_until(LONG, "a receipt", async || {
+        stored::<Receipt>(world, &key).await.filter(|found| found.outcome == outcome)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_outcome_of_an_event_is_kept() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    sink.set_script(Script::per_id(|id, attempt| match (id, attempt) {
+        ("refused", _) => Reply::status(400),
+        ("slow", 1) => Reply::status(503),
+        _ => Reply::status(204),
+    }));
+    let more = "receipts = true\nfilter = \"id != 'foreign'\"\n\
+                retry = { attempts = 3, schedule = [\"0s\", \"2s\"] }";
+    let relay = world.relay(&route("noted", "fleet.>", &sink.url(), more)).await;
+    for id in ["good", "refused", "slow", "foreign"] {
+        world.publish("fleet.a", &event(id)).await;
+    }
+    let good = wait_for(&world, "good", "noted", Outcome::Delivered).await;
+    assert_eq!((good.status, good.detail.as_str()), (None, ""));
+    let refused = wait_for(&world, "refused", "noted", Outcome::DeadLettered).await;
+    assert_eq!(refused.status, Some(400));
+    let slow = wait_for(&world, "slow", "noted", Outcome::Retrying).await;
+    assert_eq!(slow.status, Some(503));
+    assert!(!slow.detail.is_empty());
+    wait_for(&world, "foreign", "noted", Outcome::Filtered).await;
+    wait_for(&world, "slow", "noted", Outcome::Delivered).await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_waits_and_a_route_that_holds_are_told() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    sink.stop().await;
+    let relay = world.relay(&route("away", "fleet.>", &sink.url(), "receipts = true")).await;
+    for number in 0..10 {
+        world.publish("fleet.a", &event(&format!("e{number}"))).await;
+    }
+    let waiting = wait_for(&world, "e0", "away", Outcome::Waiting).await;
+    assert!(!waiting.detail.is_empty());
+    let route_key = receipt::route_key("away");
+    let delivers = async |wanted: bool| {
+        poll_until(LONG, "the state of the route", async || {
+            stored::<RouteReceipt>(&world, &route_key)
+                .await
+                .filter(|state| state.delivers == wanted)
+        })
+        .await
+    };
+    assert!(!delivers(false).await.detail.is_empty());
+    sink.restart_on_same_port().await;
+    for number in 0..10 {
+        wait_for(&world, &format!("e{number}"), "away", Outcome::Delivered).await;
+    }
+    delivers(true).await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_without_receipts_makes_no_bucket() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    let relay = world.relay(&route("plain", "fleet.>", &sink.url(), "")).await;
+    world.publish("fleet.a", &event("e")).await;
+    sink.wait_for(1, LONG).await;
+    assert!(world.jetstream.get_key_value(receipt::BUCKET).await.is_err());
+    relay.stop().await;
+}
