@@ -63,6 +63,8 @@ fn the_channels_are_the_subjects_of_the_page() {
         format!("{}.{{subject}}", wire::dead_letter_prefix("{route}")),
         wire::deliver_subject("{stream}", "{route}"),
         format!("{}.{{run}}.{{type}}", wire::DOCTOR_ROOT),
+        wire::receipt::subject("{event}.{route}"),
+        wire::receipt::subject(&wire::receipt::route_key("{route}")),
     ];
     for subject in of_code {
         assert!(addresses.contains(&subject), "{subject}");
@@ -75,7 +77,8 @@ fn the_channels_are_the_subjects_of_the_page() {
 async fn messages_on_the_bus_are_as_the_document_says() {
     let sink = CaptureSink::start().await;
     sink.set_script(Script::per_id(|id, _| Reply::status(if id == "bad" { 400 } else { 500 })));
-    let tickets = route("tickets", "fleet.publish.>", &sink.url());
+    let tickets = route("tickets", "fleet.publish.>", &sink.url())
+        .replace("sink.webhook", "receipts = true\nsink.webhook");
     let world = World::start(&tickets.replace("100ms", "1h")).await;
     let (inbound, relay) = (world.serve_inbound().await, world.relay_outbound().await);
     for event in ["push", "pull_request.closed"] {
@@ -90,8 +93,8 @@ async fn messages_on_the_bus_are_as_the_document_says() {
     let jetstream = world.nats.jetstream().await;
     let mut seen = BTreeMap::new();
     poll_until(LONG, "a dead letter and a retry", async || {
-        for stream in ["EVENTS", "RETRIES", "DEAD_LETTERS"] {
-            let stream = jetstream.get_stream(stream).await.unwrap();
+        for stream in ["EVENTS", "RETRIES", "DEAD_LETTERS", wire::receipt::STREAM] {
+            let Ok(stream) = jetstream.get_stream(stream).await else { continue };
             let mut subjects = stream.info_with_subjects(">").await.unwrap();
             while let Some(subject) = subjects.next().await {
                 let (subject, _) = subject.unwrap();
@@ -103,7 +106,8 @@ async fn messages_on_the_bus_are_as_the_document_says() {
         }
         let has = |start: &str| seen.keys().any(|subject: &String| subject.starts_with(start));
         let retry = has("retry.") || has("later.");
-        (retry && has("dead.") && has("fleet.repo.pull_request.")).then_some(())
+        let told = has("$KV.RECEIPTS.msg_") && has("$KV.RECEIPTS.route.");
+        (retry && told && has("dead.") && has("fleet.repo.pull_request.")).then_some(())
     })
     .await;
     let document = document();
