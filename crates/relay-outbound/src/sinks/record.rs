@@ -22,18 +22,36 @@ pub enum Format {
     Data,
 }
 
+/// The key of a record whose event has no attribute for it. Kafka takes the two for different keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingKey {
+    /// No key: any partition.
+    #[default]
+    Null,
+    /// The empty text: always the same partition.
+    Empty,
+}
+
 /// How events become records.
 #[derive(Debug)]
 pub(super) struct Shape {
     format: Format,
     /// The attribute that is the key of the record.
     key: Option<String>,
+    missing_key: MissingKey,
 }
 
 impl Shape {
     /// `key` is the setting of that name.
     pub(super) fn new(format: Format, key: &str) -> Self {
-        Self { format, key: (key != "none").then(|| key.to_owned()) }
+        let key = (key != "none").then(|| key.to_owned());
+        Self { format, key, missing_key: MissingKey::Null }
+    }
+
+    /// The same with this key for events without one.
+    pub(super) fn missing_key(self, missing_key: MissingKey) -> Self {
+        Self { missing_key, ..self }
     }
 
     /// The record of an event. Without data its value is absent, a tombstone, unless the format is structured.
@@ -52,7 +70,11 @@ impl Shape {
             },
         };
         record.headers.push((EVENT_KEY.to_owned(), EventKey::of(event).message_id()));
-        record.key = self.key.as_ref().and_then(|name| attribute(event, name));
+        let key = self.key.as_ref().and_then(|name| attribute(event, name));
+        record.key = match self.missing_key {
+            MissingKey::Null => key,
+            MissingKey::Empty => Some(key.unwrap_or_default()),
+        };
         record
     }
 }

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{KafkaSink, settings};
-use crate::sinks::record::{self, Format, default_key};
+use crate::sinks::record::{self, Format, MissingKey, default_key};
 use crate::sinks::{BuildError, Settings, Sink, SinkContext, oauth2, topic};
 
 /// `sink.kafka`.
@@ -27,6 +27,9 @@ pub struct Config {
     /// The attribute or extension that is the key of the record, or `none`. An event without it gets no key.
     #[serde(default = "default_key")]
     pub key: String,
+    /// The key of a record whose event has no such attribute: `null` by default, or `empty`, for consumers that want text.
+    #[serde(default)]
+    pub missing_key: MissingKey,
     /// How the relay identifies itself.
     #[serde(default)]
     pub sasl: Option<Sasl>,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use event_bus_core::delivery::{DeliveryError, Refusal};
 use event_bus_core::event::{Data, Event, kafka as binding};
 use event_bus_core::key::EventKey;
-use relay_outbound::sinks::kafka::{Config, Format};
+use relay_outbound::sinks::kafka::{Config, Format, MissingKey};
 use serde_json::Value;
 use testkit::{KafkaServer, NatsServer};
 
@@ -70,10 +70,13 @@ async fn keys_come_from_an_attribute_and_an_event_without_data_is_a_tombstone() 
     let nats = NatsServer::start().await;
     let client = nats.connect().await;
     let kafka = KafkaServer::start().await;
-    for (key, topic, expected) in
-        [("subject", "by-subject", Some("s \u{20ac}")), ("none", "without", None)]
-    {
-        let config = Config { key: key.to_owned(), ..config(&kafka.address(), topic) };
+    for (key, missing_key, topic, expected) in [
+        ("subject", MissingKey::Null, "by-subject", Some("s \u{20ac}")),
+        ("none", MissingKey::Null, "without", None),
+        ("absent", MissingKey::Null, "absent", None),
+        ("absent", MissingKey::Empty, "empty", Some("")),
+    ] {
+        let config = Config { key: key.to_owned(), missing_key, ..config(&kafka.address(), topic) };
         let sink = try_build(&config, &client, []).unwrap();
         assert!(sink.deliver(&[event("1", Some("k"), None)]).await.remove(0).is_ok());
         sink.close().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_nats::Client;
 use relay_outbound::sinks::Sink;
-use relay_outbound::sinks::kafka::{Config, Format};
+use relay_outbound::sinks::kafka::{Config, Format, MissingKey};
 use serde_json::Value;
 use testkit::sink_suite::{Behaviour, Outcome, SinkHarness, check};
 use testkit::{KafkaServer, NatsServer, TcpProxy, free_port};
@@ -25,6 +25,7 @@ pub(super) fn config(broker: &str, topic: &str) -> Config {
         topic: topic.to_owned(),
         format: Format::Binary,
         key: "partitionkey".to_owned(),
+        missing_key: MissingKey::Null,
         sasl: None,
         tls: None,
         librdkafka: [].into(),
