@@ -1,0 +1,114 @@
+//! The text that Python's `json.dumps` writes by default.
+
+use std::fmt::{self, Write};
+
+use super::{Number, Value};
+
+impl Value {
+    /// `json.dumps(value)`: `", "` and `": "` between, everything beyond ASCII escaped, floats as `repr` writes them.
+    ///
+    /// ```
+    /// use topic_gateway::json::{Limits, parse};
+    ///
+    /// let value = parse("{\"a\":[1e16,\"é😀\"]}".as_bytes(), Limits::default()).unwrap();
+    /// assert_eq!(value.to_python_json(), r#"{"a": [1e+16, "\u00e9\ud83d\ude00"]}"#);
+    /// ```
+    pub fn to_python_json(&self) -> String {
+        let mut text = String::with_capacity(256);
+        write_value(&mut text, self);
+        text
+    }
+}
+
+/// As Python writes a number: integers in full, floats in the shortest form that reads back the same.
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(int) => write!(f, "{int}"),
+            Self::Big(big) => write!(f, "{big}"),
+            Self::Float(float) => write_float(f, *float),
+        }
+    }
+}
+
+fn write_value(text: &mut String, value: &Value) {
+    match value {
+        Value::Null => text.push_str("null"),
+        Value::Bool(true) => text.push_str("true"),
+        Value::Bool(false) => text.push_str("false"),
+        Value::Number(number) => append(text, number),
+        Value::String(string) => write_string(text, string),
+        Value::Array(items) => {
+            text.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    text.push_str(", ");
+                }
+                write_value(text, item);
+            }
+            text.push(']');
+        }
+        Value::Object(members) => {
+            text.push('{');
+            for (index, (name, member)) in members.iter().enumerate() {
+                if index > 0 {
+                    text.push_str(", ");
+                }
+                write_string(text, name);
+                text.push_str(": ");
+                write_value(text, member);
+            }
+            text.push('}');
+        }
+    }
+}
+
+/// Adds what is displayed; writing to a string cannot fail.
+pub(super) fn append(text: &mut String, shown: impl fmt::Display) {
+    write!(text, "{shown}").ok();
+}
+
+fn write_string(text: &mut String, string: &str) {
+    text.push('"');
+    let mut rest = string;
+    while let Some(at) = rest.find(|c: char| matches!(c, '"' | '\\') || !matches!(c, ' '..='~')) {
+        text.push_str(&rest[..at]);
+        let mut characters = rest[at..].chars();
+        if let Some(character) = characters.next() {
+            escape(text, character);
+        }
+        rest = characters.as_str();
+    }
+    text.push_str(rest);
+    text.push('"');
+}
+
+fn escape(text: &mut String, character: char) {
+    match character {
+        '"' => text.push_str("\\\""),
+        '\\' => text.push_str("\\\\"),
+        '\n' => text.push_str("\\n"),
+        '\r' => text.push_str("\\r"),
+        '\t' => text.push_str("\\t"),
+        '\u{8}' => text.push_str("\\b"),
+        '\u{c}' => text.push_str("\\f"),
+        _ => {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                append(text, format_args!("\\u{unit:04x}"));
+            }
+        }
+    }
+}
+
+/// `float.__repr__`: positional from 1e-4 up to 1e16, else with an exponent of at least two digits.
+fn write_float(f: &mut fmt::Formatter<'_>, float: f64) -> fmt::Result {
+    let shortest = format!("{float:e}");
+    let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    if (-4..16).contains(&exponent) {
+        // `Debug` keeps ".0" and never writes an exponent within this range.
+        return write!(f, "{float:?}");
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    write!(f, "{mantissa}e{sign}{:02}", exponent.unsigned_abs())
+}
