@@ -8,7 +8,9 @@ mod outcomes;
 mod profile;
 pub mod schema;
 pub mod token;
+mod topic;
 
 pub use answer::{Answer, Problem, Refusal};
 pub use outcomes::{Known, Outcomes, Waiter};
 pub use profile::Profile;
+pub use topic::{Acknowledge, Destination, Topic};
