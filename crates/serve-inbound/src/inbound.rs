@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use event_bus_core::wire;
 use event_bus_runtime::bus::Publisher;
+use event_bus_runtime::server::body::{self, BodyError, Room};
 use event_bus_runtime::{Bus, Clock, Metrics, Secret, SecretResolver};
 use http::header::{CONTENT_ENCODING, EXPECT};
 use http::request;
@@ -17,7 +18,6 @@ use hyper::body::Body;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::body::{self, BodyError, Room};
 use crate::build::{self, BuildError};
 use crate::config::{Config, LimitsConfig};
 use crate::error::ReceiveError;

@@ -9,7 +9,6 @@
 //!
 //! What it does not do: TLS (put a proxy in front), and remember anything: state lives on the bus.
 
-mod body;
 mod build;
 mod checks;
 mod client;

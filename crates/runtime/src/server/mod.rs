@@ -20,6 +20,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+pub mod body;
 mod connection;
 
 use connection::Connections;

@@ -21,20 +21,24 @@ const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Room for the bodies of all requests, in units of a kibibyte.
 #[derive(Debug)]
-pub(crate) struct Room(Semaphore);
+pub struct Room(Semaphore);
 
 /// A body and the room that it takes.
 #[derive(Debug)]
-pub(crate) struct Held<'a> {
-    pub(crate) bytes: Bytes,
+pub struct Held<'a> {
+    /// The body.
+    pub bytes: Bytes,
     _room: Option<SemaphorePermit<'a>>,
 }
 
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BodyError {
+pub enum BodyError {
+    /// It is larger than the limit.
     TooLarge,
+    /// It did not arrive in time.
     TimedOut,
+    /// The connection broke.
     Broken,
     /// The bodies of other requests take all the room.
     NoRoom,
@@ -42,7 +46,7 @@ pub(crate) enum BodyError {
 
 impl Room {
     /// Room for this many bytes.
-    pub(crate) fn new(bytes: usize) -> Self {
+    pub fn new(bytes: usize) -> Self {
         Self(Semaphore::new((bytes / UNIT).min(Semaphore::MAX_PERMITS)))
     }
 
@@ -54,7 +58,7 @@ impl Room {
 
 /// Reads a body of at most `limit` bytes within `within`. `waits` says that the sender waits for a `100 Continue`, so
 /// that a body which is declared too large never has to be sent.
-pub(crate) async fn read<B>(
+pub async fn read<B>(
     body: B,
     limit: usize,
     within: Duration,
@@ -82,7 +86,7 @@ where
 }
 
 /// Reads on for a while and forgets what it reads.
-pub(crate) async fn discard<B>(mut body: Pin<&mut B>)
+pub async fn discard<B>(mut body: Pin<&mut B>)
 where
     B: Body<Data = Bytes> + ?Sized,
 {

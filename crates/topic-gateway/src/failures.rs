@@ -1,0 +1,94 @@
+//! What a producer is told of the destinations that do not have its event.
+
+use std::time::Duration;
+
+use event_bus_core::wire::receipt::{Outcome, Receipt};
+
+use crate::answer::Problem;
+use crate::outcomes::Known;
+use crate::profile::Profile;
+use crate::topic::Destination;
+
+/// One entry for each destination that does not have the event, in their order.
+pub(crate) fn problems(
+    destinations: &[Destination],
+    known: &[Known],
+    waited: Duration,
+    profile: Profile,
+) -> Vec<Problem> {
+    let failed = destinations.iter().zip(known).filter_map(|(destination, known)| {
+        let (detail, fate) = match known {
+            Known::Receipt(receipt) if receipt.is_good() => return None,
+            Known::Receipt(receipt) => (detail(receipt), fate(receipt.outcome)),
+            Known::Held(reason) => (reason.clone(), fate(Outcome::Waiting)),
+            Known::Nothing => {
+                (format!("no confirmation within {} s", waited.as_secs()), fate(Outcome::Waiting))
+            }
+        };
+        let message = format!("{}; {fate}", worded(destination.kind, &detail, profile));
+        Some(Problem { kind: destination.kind, message })
+    });
+    failed.collect()
+}
+
+fn detail(receipt: &Receipt) -> String {
+    match (receipt.detail.as_str(), receipt.status) {
+        ("", Some(status)) => format!("answered {status}"),
+        ("", None) => "not delivered".to_owned(),
+        (detail, _) => detail.to_owned(),
+    }
+}
+
+/// What becomes of the event: it is never lost.
+fn fate(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Delivered | Outcome::Filtered => "nothing follows",
+        Outcome::Waiting => "the event is kept and delivered once the destination is back",
+        Outcome::Retrying => "the event is kept and tried again",
+        Outcome::DeadLettered => "the event is kept as a dead letter",
+    }
+}
+
+/// In the words of the contract (sections 7 to 9).
+fn worded(kind: &str, detail: &str, profile: Profile) -> String {
+    match (kind, profile) {
+        ("kafka", _) => format!("Kafka writer failed: {detail}"),
+        ("postgres", Profile::Head) => {
+            format!("The Postgres writer failed with unknown error: {detail}")
+        }
+        ("postgres", Profile::Seed) => {
+            format!("The Postgres writer with failed unknown error: {detail}")
+        }
+        _ => detail.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failed_destination_is_named_in_order_with_what_follows() {
+        let destinations: Vec<_> = ["kafka", "eventbridge", "postgres"]
+            .into_iter()
+            .map(|kind| Destination { kind, route: kind.to_owned() })
+            .collect();
+        let known = [
+            Known::Receipt(Receipt::failed(Outcome::Retrying, Some(503), "queue full")),
+            Known::Receipt(Receipt::done(Outcome::Delivered)),
+            Known::Nothing,
+        ];
+        let found = problems(&destinations, &known, Duration::from_secs(7), Profile::Head);
+        let text: Vec<_> = found.iter().map(|each| (each.kind, each.message.as_str())).collect();
+        assert_eq!(
+            text,
+            [
+                ("kafka", "Kafka writer failed: queue full; the event is kept and tried again"),
+                (
+                    "postgres",
+                    "The Postgres writer failed with unknown error: no confirmation within 7 s; the event is kept and delivered once the destination is back"
+                ),
+            ]
+        );
+    }
+}

@@ -1,0 +1,64 @@
+//! What governs the topics at one moment: their schemas, and who may publish what. Replaced as a whole.
+
+use std::borrow::Cow;
+
+use indexmap::IndexMap;
+
+use crate::access::{Access, Denied, FieldValue};
+use crate::json::Value;
+use crate::schema::Schema;
+use crate::topic::Topic;
+
+/// A topic with its schema.
+pub struct Governed {
+    /// The topic.
+    pub topic: Topic,
+    /// What its messages must fit.
+    pub schema: Schema,
+}
+
+/// The rules of all topics.
+#[derive(Default)]
+pub struct Rules {
+    topics: IndexMap<String, Governed>,
+    access: Access,
+}
+
+impl Rules {
+    /// Rules for these topics, which keep their order.
+    pub fn new(topics: impl IntoIterator<Item = Governed>, access: Access) -> Self {
+        let topics = topics.into_iter().map(|each| (each.topic.name.clone(), each)).collect();
+        Self { topics, access }
+    }
+
+    /// The names of the topics, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.topics.keys().map(String::as_str)
+    }
+
+    /// A topic by its name, whatever the case.
+    pub fn topic(&self, name: &str) -> Option<&Governed> {
+        self.topics.get(name)
+    }
+
+    /// Whether anybody may publish anything.
+    pub fn has_access(&self) -> bool {
+        !self.access.is_empty()
+    }
+
+    /// Whether a subject may publish a message to a topic.
+    pub fn decide(&self, subject: Option<&str>, topic: &str, message: &Value) -> Result<(), Denied> {
+        self.access.decide(subject, topic, &|field| field_value(message, field))
+    }
+}
+
+fn field_value<'a>(message: &'a Value, field: &str) -> FieldValue<'a> {
+    if message.as_object().is_none() {
+        return FieldValue::NoObject;
+    }
+    match message.get(field) {
+        None => FieldValue::Absent,
+        Some(Value::Null) => FieldValue::Null,
+        Some(value) => FieldValue::Text(Cow::Owned(value.str().into_owned())),
+    }
+}
