@@ -3,6 +3,9 @@
 pub mod access;
 mod answer;
 pub mod compat;
+pub mod config;
+mod failures;
+mod gateway;
 pub mod json;
 mod outcomes;
 mod profile;
@@ -11,6 +14,8 @@ pub mod token;
 mod topic;
 
 pub use answer::{Answer, Problem, Refusal};
+pub use config::Config;
+pub use gateway::{Authenticate, Gateway, Parts, Settings};
 pub use outcomes::{Known, Outcomes, Waiter};
 pub use profile::Profile;
 pub use topic::{Acknowledge, Destination, Topic};

@@ -24,7 +24,7 @@ while ends:
         assert not message.error(), message.error()
         value = message.value()
         print(json.dumps({
-            "key": message.key() and message.key().decode(),
+            "key": None if message.key() is None else message.key().decode(),
             "headers": {name: value.decode() for name, value in message.headers() or []},
             "value": value if value is None else base64.b64encode(value).decode(),
             "partition": message.partition(),

@@ -1,0 +1,203 @@
+//! `[topics]`: the settings of the gateway, as they stand in the file.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use event_bus_runtime::config::{ByteSize, duration};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use url::Url;
+
+use crate::profile::Profile;
+use crate::topic::Acknowledge;
+
+/// `[topics]`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address that takes messages. Put a proxy that speaks TLS in front of it.
+    #[serde(default = "default_listen")]
+    pub listen: SocketAddr,
+    /// Address of the admin listener (`/livez`, `/readyz`, `/metrics`, `POST /reload`); none by default.
+    #[serde(default)]
+    pub admin_listen: Option<SocketAddr>,
+    /// Time that requests under way get to finish after a shutdown signal.
+    #[serde(default = "default_grace", with = "duration")]
+    #[schemars(with = "duration::Text")]
+    pub grace: Duration,
+    /// Wording of answers; `head` by default.
+    #[serde(default)]
+    pub compat: Profile,
+    /// File that `/api` serves; by default a description of this gateway.
+    #[serde(default)]
+    pub api: Option<PathBuf>,
+    /// Where `/token` leads.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub token_provider: Option<Url>,
+    /// Who may publish what: a file.
+    pub access: PathBuf,
+    /// How tokens are checked.
+    pub tokens: TokensConfig,
+    /// What one client may cost.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// Time for the stream to confirm an event.
+    #[serde(default = "default_publish_within", with = "duration")]
+    #[schemars(with = "duration::Text")]
+    pub publish_within: Duration,
+    /// Time for the destinations of a topic to answer, where producers wait for them.
+    #[serde(default = "default_delivered_within", with = "duration")]
+    #[schemars(with = "duration::Text")]
+    pub delivered_within: Duration,
+    /// The topics, in the order in which `/topics` lists them.
+    #[serde(default)]
+    pub topic: Vec<TopicConfig>,
+}
+
+/// One `[[topics.topic]]`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TopicConfig {
+    /// Name, in lower case, such as `orders.placed`: its events stand at `fleet.topic.<name>`.
+    pub name: String,
+    /// File with the JSON Schema of its messages.
+    pub schema: PathBuf,
+    /// Field whose value is the id of an event. Without it, equal messages are one event.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Field whose value is the key of Kafka's records.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// When a producer is answered: `durable` (by default), or `delivered`, for which every route of the topic needs
+    /// `receipts = true`.
+    #[serde(default)]
+    pub acknowledge: Acknowledge,
+}
+
+/// `[topics.tokens]`: how tokens are checked. Each of the three kinds of documents with keys excludes the others.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokensConfig {
+    /// Document with keys as `{"keys": [{"key": "<base64 DER>"}]}` or `{"key": …}`.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub keys_url: Option<Url>,
+    /// JSON Web Key Set (RFC 7517).
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub jwks_url: Option<Url>,
+    /// Issuer whose `/.well-known/openid-configuration` names the key set; `iss` must be equal to it.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub issuer: Option<Url>,
+    /// Audiences, of which a token must name one; none by default, and then a token that names any is refused.
+    #[serde(default)]
+    pub audiences: Vec<String>,
+    /// Age of the keys after which they are fetched again.
+    #[serde(default = "default_refresh", with = "duration")]
+    #[schemars(with = "duration::Text")]
+    pub refresh: Duration,
+    /// How far the clocks of issuers may be off.
+    #[serde(default, with = "duration")]
+    #[schemars(with = "duration::Text")]
+    pub leeway: Duration,
+    /// File with the authorities (PEM) to trust beside those of the system when keys are fetched.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+}
+
+/// `[topics.limits]`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Largest message; what does not fit into one message of the bus is refused in any case.
+    pub max_body_bytes: ByteSize,
+    /// Deepest nesting of a message.
+    pub max_depth: NonZeroUsize,
+    /// Most headers of a request.
+    pub max_headers: NonZeroUsize,
+    /// Time from the first byte of a request, or from the last request, to the end of the headers.
+    #[serde(with = "duration")]
+    #[schemars(with = "duration::Text")]
+    pub header_read_timeout: Duration,
+    /// Time from the end of the headers to the end of the body.
+    #[serde(with = "duration")]
+    #[schemars(with = "duration::Text")]
+    pub body_read_timeout: Duration,
+    /// Requests that are handled at once, those that wait for destinations included; further ones are answered 503.
+    pub max_concurrent_requests: NonZeroUsize,
+    /// Bytes of bodies that are held at once; a request that would exceed it is answered 503.
+    pub max_bytes_in_flight: ByteSize,
+    /// Connections that are open at once; further ones wait to be accepted.
+    pub max_connections: NonZeroUsize,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        let count = |number| NonZeroUsize::new(number).unwrap_or(NonZeroUsize::MIN);
+        Self {
+            max_body_bytes: ByteSize(1024 * 1024),
+            max_depth: count(64),
+            max_headers: count(100),
+            header_read_timeout: Duration::from_secs(10),
+            body_read_timeout: Duration::from_secs(10),
+            max_concurrent_requests: count(1024),
+            max_bytes_in_flight: ByteSize(64 * 1024 * 1024),
+            max_connections: count(4096),
+        }
+    }
+}
+
+impl Config {
+    /// What is wrong: the key, and why.
+    pub fn validate(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        let mut problem = |key: &str, why: &str| {
+            problems.push((format!("topics.{key}"), why.to_owned()));
+        };
+        let tokens = &self.tokens;
+        let sources = [&tokens.keys_url, &tokens.jwks_url, &tokens.issuer];
+        if sources.iter().filter(|source| source.is_some()).count() != 1 {
+            problem("tokens", "name exactly one of keys_url, jwks_url and issuer");
+        }
+        if self.topic.is_empty() {
+            problem("topic", "name at least one [[topics.topic]]");
+        }
+        for (index, topic) in self.topic.iter().enumerate() {
+            let key = format!("topic[{index}].name");
+            if topic.name.is_empty() || topic.name != topic.name.to_lowercase() {
+                problem(&key, "write the name in lower case, such as orders.placed");
+            }
+            if topic.name.contains(['/', '?', '#', '%']) {
+                problem(&key, "a name is one part of a path: without / ? # %");
+            }
+            if self.topic[..index].iter().any(|other| other.name == topic.name) {
+                problem(&key, "another topic has this name");
+            }
+        }
+        problems
+    }
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 8090))
+}
+
+fn default_grace() -> Duration {
+    Duration::from_secs(25)
+}
+
+fn default_publish_within() -> Duration {
+    Duration::from_secs(8)
+}
+
+fn default_delivered_within() -> Duration {
+    Duration::from_secs(10)
+}
+
+fn default_refresh() -> Duration {
+    Duration::from_secs(28 * 60)
+}
