@@ -1,0 +1,76 @@
+//! What does not fit, and which of it is said: `jsonschema.exceptions.best_match`.
+
+use std::cmp::Ordering;
+
+use super::super::Violation;
+
+/// One step from a value to a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Step<'a> {
+    Name(&'a str),
+    Index(usize),
+}
+
+/// One reason why a value does not fit.
+pub(super) struct Found<'a> {
+    /// Steps from the whole value.
+    pub(super) path: Vec<Step<'a>>,
+    /// Found by `anyOf` or `oneOf`, about which others are preferred.
+    pub(super) is_weak: bool,
+    /// Whether the value is at least of the type that the schema at this place names.
+    pub(super) matches_type: bool,
+    /// Made only for the one that is said.
+    pub(super) message: Box<dyn Fn() -> String + 'a>,
+    /// What the branches of `anyOf` or `oneOf` found.
+    pub(super) context: Vec<Found<'a>>,
+}
+
+impl<'a> Found<'a> {
+    /// The order of `jsonschema.exceptions.relevance`; the greatest one is said.
+    ///
+    /// Shorter paths are greater, and of two with one length the one that sorts last.
+    pub(super) fn compare(&self, other: &Self) -> Ordering {
+        let by_depth = other.path.len().cmp(&self.path.len());
+        by_depth
+            .then_with(|| self.path.cmp(&other.path))
+            .then_with(|| other.is_weak.cmp(&self.is_weak))
+            .then_with(|| other.matches_type.cmp(&self.matches_type))
+    }
+
+    /// The one to be said: below `anyOf` and `oneOf` the least one, unless two of the context are equally good.
+    pub(super) fn most_telling(mut self) -> Self {
+        loop {
+            let least = self.context.iter().enumerate().min_by(|one, other| one.1.compare(other.1));
+            let Some((at, least)) = least else { return self };
+            let mut others = self.context.iter().enumerate().filter(|(index, _)| *index != at);
+            if others.any(|(_, other)| other.compare(least).is_eq()) {
+                return self;
+            }
+            self = self.context.swap_remove(at);
+        }
+    }
+
+    pub(super) fn into_violation(self) -> Violation {
+        let mut path = String::new();
+        for step in &self.path {
+            path.push('/');
+            match step {
+                Step::Name(name) => path.push_str(&name.replace('~', "~0").replace('/', "~1")),
+                Step::Index(index) => path.push_str(&index.to_string()),
+            }
+        }
+        Violation { message: (self.message)(), path }
+    }
+
+    /// The same, said about a value that does not live as long, at a place that does.
+    pub(super) fn outlive<'b>(self, path: &[Step<'b>]) -> Found<'b> {
+        let message = (self.message)();
+        Found {
+            path: path.to_vec(),
+            is_weak: self.is_weak,
+            matches_type: self.matches_type,
+            message: Box::new(move || message.clone()),
+            context: self.context.into_iter().map(|found| found.outlive(path)).collect(),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Judges a value by a schema as the Python package `jsonschema` 4.26 does: the same reasons in the same order.
+//!
+//! The order matters: of equally relevant reasons the first one is said, and Python goes through a schema in the order
+//! in which it was written. Each function here stands for one of `jsonschema._keywords` or `_legacy_keywords`.
+
+mod combine;
+mod evaluated;
+mod found;
+mod items;
+mod members;
+mod scalars;
+
+use std::ops::ControlFlow;
+
+use super::dialect::Dialect;
+use super::reference::{Lost, Scope};
+use super::{Schema, Violation};
+use crate::json::{Object, Value};
+use found::{Found, Step};
+
+/// Schemas within each other that are followed. Values are at most
+/// [`MAX_DEPTH`](crate::json::MAX_DEPTH) deep by default; what is beyond is a schema that leads back to itself.
+const MAX_STEPS: usize = 500;
+
+/// Takes what does not fit, and says whether to look for more.
+type Sink<'f, 'a> = &'f mut dyn FnMut(Found<'a>) -> ControlFlow<()>;
+
+/// The one reason that is said, if the value does not fit.
+pub(super) fn best_match(schema: &Schema, value: &Value) -> Option<Violation> {
+    let mut best: Option<Found<'_>> = None;
+    let scope = schema.references.root_scope(&schema.document);
+    let at = Place { instance: value, path: None, scope: &scope, steps: 0 };
+    let judged = Judge { schema }.within(at, &schema.document, &mut |found| {
+        if best.as_ref().is_none_or(|best| found.compare(best).is_gt()) {
+            best = Some(found);
+        }
+        ControlFlow::Continue(())
+    });
+    debug_assert!(judged.is_continue(), "nothing stops the search for the best reason");
+    Some(best?.most_telling().into_violation())
+}
+
+#[derive(Clone, Copy)]
+struct Judge<'a> {
+    schema: &'a Schema,
+}
+
+/// A part of the value and how it was reached.
+#[derive(Clone, Copy)]
+struct Place<'p, 'a> {
+    instance: &'a Value,
+    path: Option<&'p Link<'p, 'a>>,
+    scope: &'p Scope,
+    steps: usize,
+}
+
+/// The way to a place, from its end.
+struct Link<'p, 'a> {
+    before: Option<&'p Link<'p, 'a>>,
+    step: Step<'a>,
+}
+
+/// One keyword of a schema, asked about one place.
+#[derive(Clone, Copy)]
+struct Asked<'p, 'a> {
+    at: Place<'p, 'a>,
+    keyword: &'a str,
+    value: &'a Value,
+    /// The schema in which the keyword stands.
+    schema: &'a Object,
+}
+
+impl<'a> Place<'_, 'a> {
+    fn path(&self) -> Vec<Step<'a>> {
+        let links = std::iter::successors(self.path, |link| link.before);
+        let mut path: Vec<_> = links.map(|link| link.step).collect();
+        path.reverse();
+        path
+    }
+}
+
+impl<'a> Asked<'_, 'a> {
+    /// Another keyword of the same schema.
+    fn sibling(&self, keyword: &str) -> Option<&'a Value> {
+        self.schema.get(keyword)
+    }
+}
+
+impl<'a> Judge<'a> {
+    fn dialect(&self) -> Dialect {
+        self.schema.dialect
+    }
+
+    /// Judges a part of the value, or the same value again, by a schema within the one that was asked.
+    fn descend(
+        &self,
+        at: Place<'_, 'a>,
+        to: Option<(Step<'a>, &'a Value)>,
+        schema: &'a Value,
+        found: Sink<'_, 'a>,
+    ) -> ControlFlow<()> {
+        let entered = self.schema.references.entered(schema, at.scope);
+        let scope = entered.as_ref().unwrap_or(at.scope);
+        let Some((step, instance)) = to else {
+            return self.within(Place { scope, ..at }, schema, found);
+        };
+        if let Value::Bool(false) = schema {
+            // Python reports it at the place of the whole.
+            return found(disallowed(at, instance));
+        }
+        let path = Link { before: at.path, step };
+        self.within(Place { instance, path: Some(&path), scope, ..at }, schema, found)
+    }
+
+    /// Judges a place by a schema whose scope is that of the place.
+    fn within(&self, at: Place<'_, 'a>, schema: &'a Value, found: Sink<'_, 'a>) -> ControlFlow<()> {
+        let members = match schema {
+            Value::Bool(false) => return found(disallowed(at, at.instance)),
+            Value::Object(members) => members,
+            _ => return ControlFlow::Continue(()),
+        };
+        if at.steps >= MAX_STEPS {
+            return found(too_deep(at));
+        }
+        let at = Place { steps: at.steps + 1, ..at };
+        if self.dialect().reference_stands_alone()
+            && let Some(value) = members.get("$ref")
+        {
+            return self.ask(Asked { at, keyword: "$ref", value, schema: members }, found);
+        }
+        for (keyword, value) in members {
+            self.ask(Asked { at, keyword, value, schema: members }, found)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn ask(&self, asked: Asked<'_, 'a>, found: Sink<'_, 'a>) -> ControlFlow<()> {
+        match asked.keyword {
+            "$ref" | "$dynamicRef" | "$recursiveRef" => self.ask_reference(asked, found),
+            "allOf" | "anyOf" | "oneOf" | "not" | "if" => self.ask_combination(asked, found),
+            "type" | "enum" | "const" => self.ask_any(asked, found),
+            _ => match asked.at.instance {
+                Value::Object(members) => self.ask_object(asked, members, found),
+                Value::Array(items) => self.ask_array(asked, items, found),
+                Value::String(text) => self.ask_string(asked, text, found),
+                Value::Number(number) => self.ask_number(asked, number, found),
+                Value::Null | Value::Bool(_) => ControlFlow::Continue(()),
+            },
+        }
+    }
+
+    fn is_valid(
+        &self,
+        at: Place<'_, 'a>,
+        to: Option<(Step<'a>, &'a Value)>,
+        schema: &'a Value,
+    ) -> bool {
+        self.descend(at, to, schema, &mut |_| ControlFlow::Break(())).is_continue()
+    }
+
+    /// What does not fit, with the sentence to say about it.
+    fn fail(&self, asked: Asked<'_, 'a>, message: impl Fn() -> String + 'a) -> Found<'a> {
+        let expected = asked.sibling("type");
+        Found {
+            path: asked.at.path(),
+            is_weak: matches!(asked.keyword, "anyOf" | "oneOf"),
+            matches_type: expected.is_some_and(|types| self.is_of_type(asked.at.instance, types)),
+            message: Box::new(message),
+            context: Vec::new(),
+        }
+    }
+
+    fn refer(&self, asked: Asked<'_, 'a>) -> Result<(&'a Value, Scope), Lost> {
+        let Schema { references, document, .. } = self.schema;
+        if asked.keyword == "$recursiveRef" {
+            return references.look_up_recursive(document, asked.at.scope);
+        }
+        references.look_up(document, asked.at.scope, asked.value.as_str().unwrap_or_default())
+    }
+
+    fn ask_reference(&self, asked: Asked<'_, 'a>, found: Sink<'_, 'a>) -> ControlFlow<()> {
+        let is_known = match asked.keyword {
+            "$dynamicRef" => self.dialect() == Dialect::Draft2020,
+            "$recursiveRef" => self.dialect() == Dialect::Draft2019,
+            _ => true,
+        };
+        if !is_known {
+            return ControlFlow::Continue(());
+        }
+        match self.refer(asked) {
+            Ok((schema, scope)) => self.within(Place { scope: &scope, ..asked.at }, schema, found),
+            // Only where a schema hides below a keyword that is not one: the rest is refused when it is loaded.
+            Err(_) => {
+                let reference = asked.value;
+                found(self.fail(asked, move || format!("Unresolvable: {}", reference.str())))
+            }
+        }
+    }
+}
+
+fn disallowed<'a>(at: Place<'_, 'a>, instance: &'a Value) -> Found<'a> {
+    Found {
+        path: at.path(),
+        is_weak: false,
+        matches_type: false,
+        message: Box::new(move || format!("False schema does not allow {}", instance.repr())),
+        context: Vec::new(),
+    }
+}
+
+fn too_deep<'a>(at: Place<'_, 'a>) -> Found<'a> {
+    Found {
+        path: at.path(),
+        is_weak: false,
+        matches_type: false,
+        message: Box::new(|| format!("more than {MAX_STEPS} schemas within each other")),
+        context: Vec::new(),
+    }
+}

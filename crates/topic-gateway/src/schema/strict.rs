@@ -1,0 +1,84 @@
+//! What the crate `jsonschema` and Python read differently.
+
+use std::collections::HashMap;
+
+use fancy_regex::Regex;
+
+use super::dialect::Dialect;
+use super::{Applicator, SchemaError, applicator, pattern};
+use crate::json::{Number, Value};
+
+/// The keyword for which a schema is judged as Python does from the start; `None` if there is none.
+///
+/// `pattern` and `patternProperties`: another dialect of regular expressions. `multipleOf` of a fraction: Python
+/// divides floats. `unevaluated…` and the references of section 8.2.3: Python's package has notions of its own.
+/// `content…`: asserted by the crate in Draft 6 and 7. Integers beyond 64 bits: the crate rounds those of a schema.
+pub(super) fn reason(document: &Value, dialect: Dialect) -> Option<&'static str> {
+    let mut reason = None;
+    each_keyword(document, &mut |keyword, value| {
+        let found = match keyword {
+            "pattern" | "patternProperties" => Some("regular expression"),
+            "multipleOf" => (!matches!(value, Value::Number(Number::Int(_)))).then_some("fraction"),
+            "unevaluatedItems" | "unevaluatedProperties" => Some("unevaluated"),
+            "$dynamicRef" | "$recursiveRef" => Some("dynamic reference"),
+            "$schema" => None,
+            "contentEncoding" | "contentMediaType" if dialect <= Dialect::Draft7 => Some("content"),
+            _ => has_big_integer(value).then_some("integer beyond 64 bits"),
+        };
+        reason = reason.or(found);
+    });
+    reason
+}
+
+/// The regular expressions of a schema, compiled.
+pub(super) fn patterns(document: &Value) -> Result<HashMap<String, Regex>, SchemaError> {
+    let mut texts = Vec::new();
+    each_keyword(document, &mut |keyword, value| match keyword {
+        "pattern" => texts.extend(value.as_str()),
+        "patternProperties" => {
+            texts.extend(value.as_object().into_iter().flatten().map(|(name, _)| name.as_str()));
+        }
+        _ => (),
+    });
+    let compile = |text: &str| match pattern::compile(text) {
+        Ok(regex) => Ok((text.to_owned(), regex)),
+        Err(error) => Err(SchemaError::Pattern { pattern: text.to_owned(), error }),
+    };
+    texts.into_iter().map(compile).collect()
+}
+
+/// Calls `visit` for every keyword of a schema and of those within it.
+fn each_keyword<'a>(schema: &'a Value, visit: &mut dyn FnMut(&'a str, &'a Value)) {
+    for (keyword, value) in schema.as_object().into_iter().flatten() {
+        visit(keyword, value);
+        match applicator(keyword) {
+            Some(Applicator::Schema) => each_keyword(value, visit),
+            Some(Applicator::Schemas) => each_schema(value, visit),
+            Some(Applicator::Either) => {
+                each_keyword(value, visit);
+                value.as_array().into_iter().flatten().for_each(|item| each_keyword(item, visit));
+            }
+            None if matches!(keyword.as_str(), "const" | "default" | "enum" | "examples") => (),
+            // An unknown keyword: a reference may lead to a schema below it.
+            None => {
+                each_keyword(value, visit);
+                each_schema(value, visit);
+            }
+        }
+    }
+}
+
+fn each_schema<'a>(schemas: &'a Value, visit: &mut dyn FnMut(&'a str, &'a Value)) {
+    let items = schemas.as_array().into_iter().flatten();
+    let named = schemas.as_object().into_iter().flatten().map(|(_, schema)| schema);
+    items.chain(named).for_each(|schema| each_keyword(schema, visit));
+}
+
+fn has_big_integer(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => matches!(number, Number::Big(_)),
+        Value::Array(items) => items.iter().any(has_big_integer),
+        Value::Object(members) => members.values().any(has_big_integer),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
+}
