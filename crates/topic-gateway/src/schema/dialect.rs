@@ -20,9 +20,13 @@ impl Dialect {
     pub(super) fn of(schema: &Value) -> Result<Self, String> {
         let Some(name) = schema.get("$schema") else { return Ok(Self::Draft2020) };
         let name = name.str();
+        Self::named(&name).ok_or_else(|| name.to_string())
+    }
+
+    /// The draft of that URI.
+    pub(crate) fn named(name: &str) -> Option<Self> {
         let uri = name.trim_end_matches('#');
-        let known = Self::ALL.into_iter().find(|dialect| dialect.uri() == uri);
-        known.ok_or_else(|| name.to_string())
+        Self::ALL.into_iter().find(|dialect| dialect.uri() == uri)
     }
 
     /// Its place in [`Dialect::ALL`].

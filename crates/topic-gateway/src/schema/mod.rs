@@ -2,8 +2,8 @@
 //!
 //! A message that does not fit is told the one sentence that the Python package `jsonschema` 4.26 picks with
 //! `best_match`. Two judges share the work. The crate `jsonschema` compiles each schema once and lets pass what fits,
-//! in place and without a copy. What it does not let pass is judged again by [`judge`], which follows Python keyword by
-//! keyword and finds the sentence. A schema that uses what the two read differently ([`strict`]) has the second judge
+//! in place and without a copy. What it does not let pass is judged again by `judge`, which follows Python keyword by
+//! keyword and finds the sentence. A schema that uses what the two read differently (`strict`) has the second judge
 //! only, so the verdict is always Python's.
 
 mod dialect;
@@ -24,6 +24,7 @@ use std::sync::OnceLock;
 use fancy_regex::Regex;
 
 pub use dialect::Dialect;
+pub(crate) use pattern::compile as compile_pattern;
 pub use registry::{LoadError, Registry, topic_of_file};
 
 use crate::json::{Limits, ParseError, Value, parse};

@@ -12,7 +12,7 @@ use fancy_regex::{Regex, RegexBuilder};
 const BACKTRACK_LIMIT: usize = 100_000;
 
 /// Compiles an expression of Python.
-pub(super) fn compile(pattern: &str) -> Result<Regex, Box<fancy_regex::Error>> {
+pub(crate) fn compile(pattern: &str) -> Result<Regex, Box<fancy_regex::Error>> {
     let mut builder = RegexBuilder::new(&translate(pattern));
     builder.backtrack_limit(BACKTRACK_LIMIT).build().map_err(Box::new)
 }
