@@ -59,10 +59,10 @@ fn each_keyword<'a>(schema: &'a Value, visit: &mut dyn FnMut(&'a str, &'a Value)
                 value.as_array().into_iter().flatten().for_each(|item| each_keyword(item, visit));
             }
             None if matches!(keyword.as_str(), "const" | "default" | "enum" | "examples") => (),
-            // An unknown keyword: a reference may lead to a schema below it.
+            // An unknown keyword: a reference may lead to a schema below it. Names on the way count as keywords too.
             None => {
                 each_keyword(value, visit);
-                each_schema(value, visit);
+                value.as_array().into_iter().flatten().for_each(|item| each_keyword(item, visit));
             }
         }
     }

@@ -186,6 +186,18 @@ fn values_may_be_as_deep_as_they_are_read() {
 }
 
 #[test]
+fn a_reference_may_lead_below_an_unknown_keyword() {
+    let nested = format!("{}1{}", "{\"x\":".repeat(100), "}".repeat(100));
+    let schema = schema(&format!(
+        r##"{{"$ref": "#/x-own/properties/a", "x-deep": {nested},
+            "x-own": {{"properties": {{"a": {{"pattern": "^a", "multipleOf": 2}}}}}}}}"##
+    ));
+    assert_eq!(said(&schema, "\"ab\""), "fits");
+    assert_eq!(said(&schema, "\"b\""), "'b' does not match '^a'");
+    assert_eq!(said(&schema, "3"), "3 is not a multiple of 2");
+}
+
+#[test]
 fn a_slow_expression_is_given_up() {
     let slow = schema(r#"{"pattern": "^(a+)+(?!b)$"}"#);
     let text = format!("\"{}!\"", "a".repeat(60));

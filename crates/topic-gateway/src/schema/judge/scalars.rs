@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use fancy_regex::Regex;
+
 use super::super::dialect::Dialect;
 use super::{Asked, Judge, Sink};
 use crate::json::{Number, Value, repr_of_str};
@@ -30,8 +32,12 @@ impl<'a> Judge<'a> {
 
     /// `re.search`. A search that is given up has found nothing.
     pub(super) fn search(&self, pattern: &str, text: &str) -> bool {
-        let regex = self.schema.patterns.get(pattern);
-        regex.is_some_and(|regex| regex.is_match(text).unwrap_or(false))
+        let found = |regex: &Regex| regex.is_match(text).unwrap_or(false);
+        match self.schema.patterns.get(pattern) {
+            Some(regex) => found(regex),
+            // In a schema below a keyword that is not one.
+            None => super::super::pattern::compile(pattern).is_ok_and(|regex| found(&regex)),
+        }
     }
 
     /// `min…` and `max…` of texts, arrays and objects; the three say the same but for one phrase.
