@@ -68,7 +68,9 @@ fn value(read: GetSecretValueOutput, field: Option<&str>) -> Result<Vec<u8>, Vau
         .map_err(|_| unusable("it is no JSON object; leave out the \"#\" and the field"))?;
     match fields.get(field) {
         Some(serde_json::Value::String(value)) => Ok(value.clone().into_bytes()),
-        Some(_) => Err(unusable("the field of its JSON object is no text")),
+        // Ports are written so.
+        Some(serde_json::Value::Number(number)) => Ok(number.to_string().into_bytes()),
+        Some(_) => Err(unusable("the field of its JSON object is neither text nor a number")),
         None => Err(unusable("its JSON object has no such field")),
     }
 }

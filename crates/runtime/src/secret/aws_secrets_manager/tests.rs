@@ -48,7 +48,7 @@ async fn text_binary_and_fields_of_json_are_read_by_name_and_by_arn() {
     let create = |name: &str| client.create_secret().name(name);
     let made = create("prod/slack").secret_string("hunter22").send().await.unwrap();
     create("binary").secret_binary(Blob::new("bytes")).send().await.unwrap();
-    let json = r#"{"url": "hunter23", "a#b": "hunter24", "port": 5432}"#;
+    let json = r#"{"url": "hunter23", "a#b": "hunter24", "port": 5432, "on": true}"#;
     create("json").secret_string(json).send().await.unwrap();
     let vaults = vaults(client.clone());
     for (text, expected) in [
@@ -58,12 +58,13 @@ async fn text_binary_and_fields_of_json_are_read_by_name_and_by_arn() {
         ("json", json),
         ("json#url", "hunter23"),
         ("json#a#b", "hunter24"),
+        ("json#port", "5432"),
     ] {
         assert_eq!(read(&vaults, text).await.unwrap(), expected, "{text}");
     }
     for (text, expected) in [
         ("json#gone", "its JSON object has no such field"),
-        ("json#port", "the field of its JSON object is no text"),
+        ("json#on", "the field of its JSON object is neither text nor a number"),
         ("prod/slack#url", "it is no JSON object; leave out the \"#\" and the field"),
     ] {
         let error = read(&vaults, text).await.unwrap_err();
