@@ -113,3 +113,9 @@ async fn configured_audiences_and_issuers_are_required() {
         assert_eq!(found.err(), expected, "{changes}");
     }
 }
+
+#[tokio::test]
+async fn a_token_made_by_pyjwt_is_good() {
+    let token = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJTdHJhXHUwMGRmZSJ9.RzZLPZjayyorobsYbQA0hgc05uLPKLsZATwFWpNLKsq4CLunEOiP9JXz9qniifbJclpwSluIDofRzFMF2iMe_SH-B4-kjGGThMOYwFnkdQwsnHgzFdGNQJAEFHP8ELioONiCKRmY-WDTF-dX4aj41QLZqCulYwUwkZO-OXXBmm-rNpwtvE39xf9mb_GJ_rxnE4oaP_8BBQq78TSndCesDZuSgcrWdTYsjHC2Auh8YpQV1oWNN8x_YHA8IoYxRTEsrEoax1RaQ3BopF04ULaHBD_w7mgTIUf4woowCYB7RUYiNiCS7lH4h_7euaR3krdXtKc08XwvGP5tNibnEzDZdg";
+    assert_eq!(tokens(Rules::default()).await.verify(token).await, subject("Straße"));
+}
