@@ -9,8 +9,10 @@ use std::fmt;
 use event_bus_core::delivery::DeliveryError;
 use event_bus_core::event::{Data, Event};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Serde, Value};
+use minijinja::value::{Serde, Value, merge_maps};
 use minijinja::{Environment, UndefinedBehavior};
+use serde::Deserialize as _;
+use serde_json::value::RawValue;
 
 /// Steps that filling one template may take; a loop over a list of ten thousand needs about a tenth.
 const FUEL: u64 = 1_000_000;
@@ -129,6 +131,20 @@ impl View {
             members.insert("data".to_owned(), without_nulls(data));
         }
         Self(Value::from(Serde(members)))
+    }
+
+    /// The same with an element of an array, as `item` and `index`.
+    pub fn at(&self, item: &RawValue, index: usize) -> Self {
+        let mut members = serde_json::Map::new();
+        members.insert("index".to_owned(), index.into());
+        let mut deserializer = serde_json::Deserializer::from_str(item.get());
+        // It is part of an event, which holds only JSON that is at most 128 deep.
+        deserializer.disable_recursion_limit();
+        match serde_json::Value::deserialize(&mut deserializer) {
+            Ok(item) if !item.is_null() => members.insert("item".to_owned(), without_nulls(item)),
+            Ok(_) | Err(_) => None,
+        };
+        Self(merge_maps([Value::from(Serde(members)), self.0.clone()]))
     }
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 mod broken;
+mod children;
 #[path = "../relay/harness.rs"]
 mod harness;
 #[path = "../relay/journey.rs"]
@@ -12,6 +13,7 @@ mod payloads;
 mod setup;
 mod suite;
 mod tls;
+mod unique;
 #[expect(dead_code, reason = "the tests of the relay use the rest")]
 #[path = "../relay/world.rs"]
 mod world;

@@ -12,14 +12,19 @@ use crate::harness::try_build;
 
 /// Settings for a server on this port, without TLS unless `more` says so.
 pub(crate) fn config(port: u16, more: &str) -> Config {
+    let config = read(port, more).unwrap();
+    assert_eq!(config.validate(), []);
+    config
+}
+
+/// The same, which may not be valid, or why it cannot be read.
+pub(crate) fn read(port: u16, more: &str) -> Result<Config, String> {
     let tls = if more.contains("tls =") { "" } else { "tls = \"disable\"" };
     let text = format!(
         "host = \"127.0.0.1\"\nport = {port}\ndatabase = \"postgres\"\nuser = \"postgres\"\n{tls}\n{more}"
     );
     let document = Document::parse("event-bus.toml", &text, &EnvMap::default());
-    let config: Config = document.unwrap().get().unwrap();
-    assert_eq!(config.validate(), []);
-    config
+    document.unwrap().get().map_err(|error| event_bus_core::Chain(&error).to_string())
 }
 
 /// A sink; the broker is only there because sinks are built with one.

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use time::UtcOffset;
 use time::macros::format_description;
 
+use super::mapping::{Source, SourceConfig};
 use super::payload::Payload;
 use super::table;
 use crate::template::{Escape, Template, View};
@@ -42,11 +43,20 @@ pub(super) const DEFAULT_CONFLICT: [&str; 2] = ["ce_source", "ce_id"];
 #[derive(Debug)]
 pub(super) struct Column {
     pub(super) name: String,
-    content: Content,
+    source: Source,
 }
 
+/// Where a source may look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    Event,
+    /// At an element of an array of the event as well.
+    Item,
+}
+
+/// Something that an event has.
 #[derive(Debug)]
-enum Content {
+pub(super) enum Content {
     Id,
     Source,
     Type,
@@ -65,6 +75,10 @@ enum Content {
     DataBytes,
     /// A field of JSON data; null if there is none.
     Field(Vec<String>),
+    /// The element, or a field of it; null if there is none.
+    Item(Vec<String>),
+    /// Which element of the array, from 0.
+    Index,
     /// The structured form of the whole event.
     Event,
     Template(Box<Template>),
@@ -80,19 +94,18 @@ struct HoldsNul {
 }
 
 impl Column {
-    /// Reads `<column> = "<source>"` of the settings.
-    pub(super) fn parse(name: &str, source: &str) -> Result<Self, String> {
+    /// Reads `<column> = <source>` of the settings.
+    pub(super) fn parse(name: &str, source: &SourceConfig, scope: Scope) -> Result<Self, String> {
         table::check_identifier(name)?;
-        Ok(Self { name: name.to_owned(), content: Content::parse(source)? })
+        Ok(Self { name: name.to_owned(), source: Source::parse(source, scope)? })
     }
 }
 
-/// The values of an event, or why it has none.
-pub(super) fn row(columns: &[Column], event: &Event) -> Result<Row, DeliveryError> {
-    let seen = Seen { event, payload: Payload::of(event), view: OnceCell::new() };
+/// The values for these columns, or why there are none.
+pub(super) fn row(columns: &[Column], seen: &Seen<'_>) -> Result<Row, DeliveryError> {
     let mut row = Vec::with_capacity(columns.len());
     for column in columns {
-        let value = seen.value(&column.content)?;
+        let value = column.source.value(seen)?;
         if value.as_ref().is_some_and(|value| value.contains('\0')) {
             let error = HoldsNul { column: column.name.clone() };
             return Err(DeliveryError::Unencodable(error.into()));
@@ -103,7 +116,7 @@ pub(super) fn row(columns: &[Column], event: &Event) -> Result<Row, DeliveryErro
 }
 
 impl Content {
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str, scope: Scope) -> Result<Self, String> {
         if text.contains('{') {
             let template = Template::parse(text, Escape::None);
             return template
@@ -125,15 +138,22 @@ impl Content {
             "data_text" => Self::DataText,
             "data_bytes" => Self::DataBytes,
             "event" => Self::Event,
-            other => return Self::parse_path(other),
+            "index" if scope == Scope::Item => Self::Index,
+            other => return Self::parse_path(other, scope),
         })
     }
 
-    fn parse_path(text: &str) -> Result<Self, String> {
+    fn parse_path(text: &str, scope: Scope) -> Result<Self, String> {
         let mut names = text.split('.').map(str::to_owned);
         let root = names.next().unwrap_or_default();
         let names: Vec<_> = names.collect();
         match (root.as_str(), names.as_slice()) {
+            ("item" | "index", _) if scope == Scope::Event => Err(format!(
+                "`{text}` is known only in `children`; take a field such as `data.user.name`"
+            )),
+            ("item", names) if names.iter().all(|name| !name.is_empty()) => {
+                Ok(Self::Item(names.to_vec()))
+            }
             ("extensions", [name]) if !name.is_empty() => Ok(Self::Extension(name.clone())),
             ("data", [_, ..]) if names.iter().all(|name| !name.is_empty()) => {
                 Ok(Self::Field(names))
@@ -146,15 +166,41 @@ impl Content {
     }
 }
 
-/// An event, and what was made of it for its columns.
-struct Seen<'a> {
+/// An event, perhaps with an element of an array in it, and what was made of them for the columns.
+pub(super) struct Seen<'a> {
     event: &'a Event,
     payload: Payload<'a>,
     view: OnceCell<View>,
+    item: Option<Item<'a>>,
 }
 
-impl Seen<'_> {
-    fn value(&self, content: &Content) -> Result<Option<String>, DeliveryError> {
+/// An element of an array.
+struct Item<'a> {
+    value: &'a RawValue,
+    index: usize,
+    /// Where the array stands.
+    around: &'a Seen<'a>,
+}
+
+impl<'a> Seen<'a> {
+    pub(super) fn of(event: &'a Event) -> Self {
+        Self { event, payload: Payload::of(event), view: OnceCell::new(), item: None }
+    }
+
+    /// The same with an element of one of its arrays.
+    pub(super) fn at(&'a self, value: &'a RawValue, index: usize) -> Self {
+        let item = Some(Item { value, index, around: self });
+        Self { event: self.event, payload: self.payload, view: OnceCell::new(), item }
+    }
+
+    fn view(&self) -> &View {
+        self.view.get_or_init(|| match &self.item {
+            None => View::of(self.event),
+            Some(item) => item.around.view().at(item.value, item.index),
+        })
+    }
+
+    pub(super) fn value(&self, content: &Content) -> Result<Option<String>, DeliveryError> {
         let event = self.event;
         let text: Option<&str> = match content {
             Content::Id => Some(event.id()),
@@ -175,10 +221,12 @@ impl Seen<'_> {
             Content::DataBytes => return Ok(self.payload.bytes()),
             Content::Field(names) => return Ok(field(event, names)),
             Content::Event => return Ok(Some(structured(&event.to_structured()))),
-            Content::Template(template) => {
-                let view = self.view.get_or_init(|| View::of(event));
-                return Ok(Some(template.fill(view)?));
+            Content::Item(names) => {
+                let item = self.item.as_ref().and_then(|item| find(item.value, names));
+                return Ok(item.and_then(as_text));
             }
+            Content::Index => return Ok(self.item.as_ref().map(|item| item.index.to_string())),
+            Content::Template(template) => return Ok(Some(template.fill(self.view())?)),
         };
         Ok(text.map(str::to_owned))
     }
@@ -205,10 +253,17 @@ fn extensions(event: &Event) -> String {
     serde_json::Value::Object(members.collect()).to_string()
 }
 
-/// A string as its text, anything else as the JSON that the sender wrote: a number keeps all its digits.
-fn field(event: &Event, names: &[String]) -> Option<String> {
+/// A field of JSON data, as the sender wrote it.
+pub(super) fn raw_field<'a>(event: &'a Event, names: &[String]) -> Option<&'a RawValue> {
     let Some(Data::Json(bytes)) = event.data() else { return None };
-    let mut value: &RawValue = serde_json::from_slice(bytes).ok()?;
+    find(serde_json::from_slice(bytes).ok()?, names)
+}
+
+fn field(event: &Event, names: &[String]) -> Option<String> {
+    raw_field(event, names).and_then(as_text)
+}
+
+fn find<'a>(mut value: &'a RawValue, names: &[String]) -> Option<&'a RawValue> {
     for name in names {
         value = match value.get().as_bytes().first()? {
             b'{' => {
@@ -222,6 +277,11 @@ fn field(event: &Event, names: &[String]) -> Option<String> {
             _ => return None,
         };
     }
+    Some(value)
+}
+
+/// A string as its text, anything else as the JSON that the sender wrote: a number keeps all its digits.
+fn as_text(value: &RawValue) -> Option<String> {
     match value.get() {
         "null" => None,
         text if text.starts_with('"') => serde_json::from_str(text).ok(),
@@ -258,8 +318,9 @@ mod tests {
     }
 
     fn value(source: &str, event: &Event) -> Result<Option<String>, DeliveryError> {
-        let columns = [Column::parse("c", source).unwrap()];
-        row(&columns, event).map(|mut row| row.remove(0))
+        let source = SourceConfig::of(source);
+        let columns = [Column::parse("c", &source, Scope::Event).unwrap()];
+        row(&columns, &Seen::of(event)).map(|mut row| row.remove(0))
     }
 
     #[test]
@@ -300,12 +361,24 @@ mod tests {
 
     #[test]
     fn what_an_event_has_not_is_refused_with_an_example() {
-        for source in ["", "Id", "data.", "data..x", "extensions.", "extensions.a.b", "user.name"] {
-            let problem = Column::parse("c", source).unwrap_err();
+        let parse =
+            |name: &str, text: &str| Column::parse(name, &SourceConfig::of(text), Scope::Event);
+        for source in [
+            "",
+            "Id",
+            "data.",
+            "data..x",
+            "extensions.",
+            "extensions.a.b",
+            "user.name",
+            "item.x",
+            "index",
+        ] {
+            let problem = parse("c", source).unwrap_err();
             assert!(problem.contains("data.user.name"), "{problem}");
         }
-        assert!(Column::parse("c", "{data.x").is_err());
-        assert!(Column::parse("", "id").is_err());
+        assert!(parse("c", "{data.x").is_err());
+        assert!(parse("", "id").is_err());
     }
 
     #[test]

@@ -11,7 +11,8 @@ use event_bus_runtime::{SecretRef, SecretResolver};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::columns::Column;
+use super::columns::DEFAULT_CONFLICT;
+use super::mapping::{self, ChildConfig, Known, SourceConfig};
 use super::table::TableName;
 use super::{PostgresSink, migrations};
 use crate::address::AddressGuard;
@@ -19,9 +20,6 @@ use crate::sinks::{BuildError, CheckError, Settings, Sink, SinkContext};
 
 /// Most events of one statement.
 const LARGEST_BATCH: u32 = 1000;
-
-/// A row of PostgreSQL has at most 1600 columns; nobody maps more of an event than this.
-const MAX_COLUMNS: usize = 100;
 
 /// `sink.postgres`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -52,10 +50,16 @@ pub struct Config {
     pub table: String,
     /// Columns of a table of your own, and what of the event each takes. None: the table that this program makes.
     #[serde(default)]
-    pub columns: BTreeMap<String, String>,
+    pub columns: BTreeMap<String, SourceConfig>,
     /// Columns of the unique index that knows an event again; must be given with `columns`. An empty list inserts an
     /// event again whenever it is delivered again.
     pub conflict: Option<Vec<String>>,
+    /// The same without an index: columns whose values know an event again, instead of `conflict`. A lock keeps others
+    /// from inserting the same; an index over them, unique or not, makes it quick.
+    pub unique_by: Option<Vec<String>>,
+    /// Rows of other tables, written together with a new row of `table`.
+    #[serde(default)]
+    pub children: Vec<ChildConfig>,
     /// Most connections at once.
     #[serde(default = "default_pool")]
     pub pool: NonZeroU32,
@@ -85,6 +89,18 @@ impl Config {
     /// Whether the table is one that this program makes.
     pub(super) fn has_default_columns(&self) -> bool {
         self.columns.is_empty()
+    }
+
+    /// How a row is known that is there already.
+    pub(super) fn known(&self) -> Known {
+        match (&self.unique_by, &self.conflict) {
+            _ if self.has_default_columns() => {
+                Known::Index(DEFAULT_CONFLICT.map(str::to_owned).to_vec())
+            }
+            (Some(columns), _) => Known::Lock(columns.clone()),
+            (None, Some(columns)) if !columns.is_empty() => Known::Index(columns.clone()),
+            (None, _) => Known::Never,
+        }
     }
 
     fn address_problems(&self) -> Vec<(&'static str, String)> {
@@ -130,40 +146,6 @@ impl Config {
         }
         problems
     }
-
-    fn column_problems(&self) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
-        if self.columns.len() > MAX_COLUMNS {
-            problems.push(("columns".to_owned(), format!("must be at most {MAX_COLUMNS}")));
-        }
-        for (name, source) in &self.columns {
-            if let Err(problem) = Column::parse(name, source) {
-                problems.push((format!("columns.{name}"), problem));
-            }
-        }
-        match &self.conflict {
-            None if !self.has_default_columns() => problems.push((
-                "conflict".to_owned(),
-                "is missing; list the columns of the unique index that knows an event again, \
-                 or write [] to insert an event again whenever it is delivered again"
-                    .to_owned(),
-            )),
-            Some(_) if self.has_default_columns() => problems.push((
-                "conflict".to_owned(),
-                "belongs to `columns`; remove it, or map the columns of your own table".to_owned(),
-            )),
-            Some(conflict) => {
-                for name in conflict.iter().filter(|name| !self.columns.contains_key(*name)) {
-                    problems.push((
-                        "conflict".to_owned(),
-                        format!("`{name}` is none of `columns`; add it there or remove it here"),
-                    ));
-                }
-            }
-            None => {}
-        }
-        problems
-    }
 }
 
 #[async_trait]
@@ -193,7 +175,7 @@ impl Settings for Config {
             problems.push(("timeout", "must be between 10ms and 10m".to_owned()));
         }
         let problems = problems.into_iter().map(|(key, message)| (key.to_owned(), message));
-        problems.chain(self.column_problems()).collect()
+        problems.chain(mapping::problems(self)).collect()
     }
 
     fn secrets(&self) -> Vec<(String, SecretRef)> {

@@ -4,6 +4,7 @@ mod columns;
 mod config;
 mod connections;
 mod errors;
+mod mapping;
 mod migrations;
 mod parts;
 mod payload;
@@ -12,4 +13,5 @@ mod sink;
 mod table;
 
 pub use config::{Config, TlsMode};
+pub use mapping::{ChildConfig, Epoch, SourceConfig};
 pub use sink::PostgresSink;

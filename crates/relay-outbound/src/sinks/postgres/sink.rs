@@ -1,6 +1,6 @@
-//! Inserts events into a table, all of a batch in one statement.
+//! Inserts events into a table, all of a batch in one statement or one transaction.
 //!
-//! One statement commits as a whole or not at all, and a row that is there already counts as inserted: however often a
+//! It commits as a whole or not at all, and a row that is there already counts as inserted: however often a
 //! batch is repeated after a lost connection, there is neither a gap nor a second row. If the server objects to the
 //! values, the batch is halved until the event that is to blame stands alone; the others are inserted.
 
@@ -12,21 +12,20 @@ use event_bus_core::event::Event;
 use sqlx::PgConnection;
 
 use super::Config;
-use super::columns::Row;
 use super::connections::Connections;
 use super::errors::Answer;
+use super::mapping::{Mapping, Plan, Record};
 use super::parts::{PartSize, parts};
 use super::server::Server;
-use super::table::Table;
 use crate::sinks::{BuildError, CheckError, Delivery, Sink, SinkContext};
 
 /// A table of PostgreSQL. Its only success is a statement that the server has confirmed.
 #[derive(Debug)]
 pub struct PostgresSink {
     connections: Connections,
-    table: Table,
+    mapping: Mapping,
     /// What inserts, once the types of the columns are known.
-    statement: Mutex<Option<Arc<str>>>,
+    plan: Mutex<Option<Arc<Plan>>>,
     part_size: PartSize,
     timeout: Duration,
 }
@@ -39,21 +38,21 @@ impl PostgresSink {
         let server = server.with_statement_timeout(config.timeout.mul_f32(0.9));
         Ok(Self {
             connections: Connections::new(server, config.pool.get()),
-            table: Table::of(config)?,
-            statement: Mutex::new(None),
+            mapping: Mapping::of(config)?,
+            plan: Mutex::new(None),
             part_size: PartSize::new(),
             timeout: config.timeout,
         })
     }
 
     /// Answers for each row; those that it does not come to keep the answer that stands there.
-    async fn insert(&self, rows: &[&Row], answers: &mut [Result<(), Answer>]) {
+    async fn insert(&self, rows: &[&Record], answers: &mut [Result<(), Answer>]) {
         let mut lease = match self.connections.acquire().await {
             Ok(lease) => lease,
             Err(answer) => return answers.fill(Err(answer)),
         };
-        let mut statement = match self.statement(&mut lease.connection).await {
-            Ok(statement) => statement,
+        let mut plan = match self.plan(&mut lease.connection).await {
+            Ok(plan) => plan,
             Err(answer) => {
                 self.doubt(&answer);
                 return answers.fill(Err(answer));
@@ -64,13 +63,13 @@ impl PostgresSink {
         let mut open = parts(rows, self.part_size.get());
         while let Some(range) = open.pop() {
             let part = &rows[range.clone()];
-            let answer = self.table.fill(&mut lease.connection, &statement, part).await;
+            let answer = self.mapping.write(&mut lease.connection, &plan, part).await;
             if let Err(answer) = &answer {
                 if answer.is_changed_table() && !is_changed {
                     is_changed = true;
                     self.doubt(answer);
-                    if let Ok(present) = self.statement(&mut lease.connection).await {
-                        statement = present;
+                    if let Ok(present) = self.plan(&mut lease.connection).await {
+                        plan = present;
                         open.push(range);
                         continue;
                     }
@@ -99,20 +98,20 @@ impl PostgresSink {
         }
     }
 
-    async fn statement(&self, connection: &mut PgConnection) -> Result<Arc<str>, Answer> {
-        let known = self.known_statement().clone();
-        if let Some(statement) = known {
-            return Ok(statement);
+    async fn plan(&self, connection: &mut PgConnection) -> Result<Arc<Plan>, Answer> {
+        let known = self.known_plan().clone();
+        if let Some(plan) = known {
+            return Ok(plan);
         }
-        let statement = self.table.statement(connection).await?;
-        *self.known_statement() = Some(Arc::clone(&statement));
-        Ok(statement)
+        let plan = self.mapping.plan(connection).await?;
+        *self.known_plan() = Some(Arc::clone(&plan));
+        Ok(plan)
     }
 
     /// Forgets what the answer makes doubtful: connections that may be broken as well, or what is known of the table.
     fn doubt(&self, answer: &Answer) -> bool {
         if answer.doubts_table() {
-            *self.known_statement() = None;
+            *self.known_plan() = None;
         }
         let is_doubtful = answer.doubts_table() || answer.ends_connections();
         if is_doubtful {
@@ -121,8 +120,8 @@ impl PostgresSink {
         is_doubtful
     }
 
-    fn known_statement(&self) -> MutexGuard<'_, Option<Arc<str>>> {
-        self.statement.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known_plan(&self) -> MutexGuard<'_, Option<Arc<Plan>>> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn look(&self) -> Result<String, CheckError> {
@@ -143,8 +142,8 @@ impl PostgresSink {
                 "the database has the encoding {encoding}, which cannot hold every event; UTF8 can"
             )));
         }
-        let table = self.table.name.quoted();
-        match self.table.explain(&mut lease.connection).await {
+        let table = self.mapping.table.name.quoted();
+        match self.mapping.explain(&mut lease.connection).await {
             Ok(()) => {
                 lease.give_back();
                 Ok(format!("PostgreSQL {version}, table {table}"))
@@ -157,8 +156,8 @@ impl PostgresSink {
 #[async_trait]
 impl Sink for PostgresSink {
     async fn deliver(&self, batch: &[Event]) -> Vec<Delivery> {
-        let encoded: Vec<_> = batch.iter().map(|event| self.table.row(event)).collect();
-        let rows: Vec<&Row> = encoded.iter().flatten().collect();
+        let encoded: Vec<_> = batch.iter().map(|event| self.mapping.record(event)).collect();
+        let rows: Vec<&Record> = encoded.iter().flatten().collect();
         let mut answers = vec![Err(Answer::timeout()); rows.len()];
         if !rows.is_empty() {
             let work = self.insert(&rows, &mut answers);

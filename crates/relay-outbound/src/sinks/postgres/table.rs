@@ -1,15 +1,12 @@
-//! The table: its name, the types of its columns, and the one statement that inserts.
+//! A table: its name, its columns and their types.
 
-use std::sync::Arc;
-
-use event_bus_core::delivery::DeliveryError;
-use event_bus_core::event::Event;
+use sqlx::PgConnection;
 use sqlx::postgres::types::Oid;
-use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::Config;
-use super::columns::{self, Column, DEFAULT_COLUMNS, DEFAULT_CONFLICT, Row};
+use super::columns::{Column, DEFAULT_COLUMNS, Scope};
 use super::errors::Answer;
+use super::mapping::SourceConfig;
 use crate::sinks::BuildError;
 
 /// PostgreSQL cuts longer names off, so that two could become one.
@@ -22,29 +19,32 @@ pub(super) struct TableName {
     name: String,
 }
 
-/// What tells an event from others is not there.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the event gives no value for {column}, a column of `conflict`, and would be inserted again and again"
-)]
-struct NullInConflict {
-    column: String,
-}
-
 /// A table with the columns that are filled.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) name: TableName,
     pub(super) columns: Vec<Column>,
-    /// The columns of its unique index; empty if there is none.
-    pub(super) conflict: Vec<String>,
 }
 
-/// The type of a column.
-struct Type {
-    /// As a cast names it.
-    cast: String,
-    oid: Oid,
+/// The same as the server knows it.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    /// As a statement names the table.
+    pub(super) table: String,
+    pub(super) columns: Vec<LayoutColumn>,
+}
+
+/// A column as the server knows it.
+#[derive(Clone, Debug)]
+pub(super) struct LayoutColumn {
+    plain: String,
+    /// As a statement names it.
+    pub(super) name: String,
+    /// Its type as a cast names it that refuses what is too long.
+    pub(super) cast: String,
+    /// The same with its precision, which rounds: how values are compared with those that are there already.
+    pub(super) exact: String,
+    pub(super) oid: Oid,
 }
 
 impl TableName {
@@ -81,78 +81,33 @@ impl Table {
     /// The table that the settings describe.
     pub(super) fn of(config: &Config) -> Result<Self, BuildError> {
         let unusable = |key| move |problem: String| BuildError::Setting(key, problem.into());
+        let parse = |name: &str, source: &SourceConfig| Column::parse(name, source, Scope::Event);
         let columns: Result<Vec<_>, _> = if config.has_default_columns() {
-            DEFAULT_COLUMNS.into_iter().map(|(name, source)| Column::parse(name, source)).collect()
+            let columns = DEFAULT_COLUMNS.into_iter();
+            columns.map(|(name, source)| parse(name, &SourceConfig::of(source))).collect()
         } else {
-            config.columns.iter().map(|(name, source)| Column::parse(name, source)).collect()
-        };
-        let conflict = if config.has_default_columns() {
-            DEFAULT_CONFLICT.map(str::to_owned).to_vec()
-        } else {
-            config.conflict.clone().unwrap_or_default()
+            config.columns.iter().map(|(name, source)| parse(name, source)).collect()
         };
         Ok(Self {
             name: TableName::parse(&config.table).map_err(unusable("table"))?,
             columns: columns.map_err(unusable("columns"))?,
-            conflict,
         })
     }
 
-    /// Looks up the types of the columns and makes the statement that inserts rows.
-    pub(super) async fn statement(
-        &self,
-        connection: &mut PgConnection,
-    ) -> Result<Arc<str>, Answer> {
-        let types = self.types(connection).await?;
-        let statement = self.insert(&types, |index| format!("${}", index + 1));
-        Ok(statement.into())
+    /// Where these columns stand among all.
+    pub(super) fn places(&self, names: &[String]) -> Vec<usize> {
+        let place = |name: &String| self.columns.iter().position(|column| column.name == *name);
+        names.iter().filter_map(place).collect()
     }
 
-    /// The values of an event, or why it has none.
-    pub(super) fn row(&self, event: &Event) -> Result<Row, DeliveryError> {
-        let row = columns::row(&self.columns, event)?;
-        let is_null = |(column, value): (&Column, &Option<String>)| {
-            value.is_none() && self.conflict.contains(&column.name)
-        };
-        match self.columns.iter().zip(&row).position(is_null) {
-            // A unique index takes two of them for different ones.
-            Some(place) => {
-                let problem = NullInConflict { column: self.columns[place].name.clone() };
-                Err(DeliveryError::Unencodable(problem.into()))
-            }
-            None => Ok(row),
-        }
-    }
-
-    /// Lets the server plan the statement, which checks names, types, the unique index and privileges.
-    pub(super) async fn explain(&self, connection: &mut PgConnection) -> Result<(), Answer> {
-        let types = self.types(connection).await?;
-        let statement = format!("EXPLAIN {}", self.insert(&types, |_| "'{}'".to_owned()));
-        sqlx::query(AssertSqlSafe(statement)).persistent(false).execute(connection).await?;
-        Ok(())
-    }
-
-    /// Inserts all rows or none; a row that is there already counts as inserted.
-    pub(super) async fn fill(
-        &self,
-        connection: &mut PgConnection,
-        statement: &Arc<str>,
-        rows: &[&Row],
-    ) -> Result<(), Answer> {
-        let mut query = sqlx::query(AssertSqlSafe(Arc::clone(statement)));
-        for index in 0..self.columns.len() {
-            let values: Vec<Option<&str>> = rows.iter().map(|row| row[index].as_deref()).collect();
-            query = query.bind(values);
-        }
-        query.execute(connection).await?;
-        Ok(())
-    }
-
-    /// The type of each column.
-    async fn types(&self, connection: &mut PgConnection) -> Result<Vec<Type>, Answer> {
+    /// Looks up the type of each column.
+    pub(super) async fn layout(&self, connection: &mut PgConnection) -> Result<Layout, Answer> {
         // The modifier -1 keeps `varchar(5)` from cutting off in silence what it should refuse.
-        let found: Vec<(String, String, Oid)> = sqlx::query_as(
-            "SELECT attname::text, format_type(atttypid, -1), atttypid FROM pg_catalog.pg_attribute \
+        let found: Vec<(String, String, String, Oid)> = sqlx::query_as(
+            "SELECT attname::text, format_type(atttypid, -1), format_type(atttypid, CASE \
+             WHEN atttypid IN ('bpchar'::regtype, 'varchar'::regtype, 'bit'::regtype, 'varbit'::regtype) THEN -1 \
+             ELSE atttypmod END), atttypid \
+             FROM pg_catalog.pg_attribute \
              WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped",
         )
         .bind(self.name.quoted())
@@ -164,43 +119,54 @@ impl Table {
                 self.name.quoted()
             )));
         }
-        let mut types = Vec::with_capacity(self.columns.len());
-        for column in &self.columns {
-            let Some((_, cast, oid)) = found.iter().find(|(name, ..)| *name == column.name) else {
-                let (table, column) = (self.name.quoted(), quote(&column.name));
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for Column { name, .. } in &self.columns {
+            let Some((_, cast, exact, oid)) = found.iter().find(|(other, ..)| other == name) else {
+                let (table, column) = (self.name.quoted(), quote(name));
                 return Err(Answer::missing(format!("the table {table} has no column {column}")));
             };
-            types.push(Type { cast: cast.clone(), oid: *oid });
+            columns.push(LayoutColumn {
+                plain: name.clone(),
+                name: quote(name),
+                cast: cast.clone(),
+                exact: exact.clone(),
+                oid: *oid,
+            });
         }
-        Ok(types)
+        Ok(Layout { table: self.name.quoted(), columns })
+    }
+}
+
+impl Layout {
+    /// The names of all columns.
+    pub(super) fn names(&self) -> String {
+        join(&self.columns, |column| column.name.clone())
     }
 
-    /// The statement fails by itself once the columns have other types than these: a value that is cast to a type of
+    /// Where these columns stand among all.
+    pub(super) fn places(&self, names: &[String]) -> Vec<usize> {
+        let place = |name: &String| self.columns.iter().position(|column| column.plain == *name);
+        names.iter().filter_map(place).collect()
+    }
+
+    /// The same table with no more than these columns, in this order.
+    pub(super) fn only(&self, names: &[String]) -> Self {
+        let columns = self.places(names).into_iter().map(|place| self.columns[place].clone());
+        Self { table: self.table.clone(), columns: columns.collect() }
+    }
+
+    /// A condition that fails by itself once the columns have other types than these: a value that is cast to a type of
     /// yesterday may lose a part of itself, and no error would tell.
-    fn insert(&self, types: &[Type], parameter: impl Fn(usize) -> String) -> String {
-        let join = |parts: &mut dyn Iterator<Item = String>| parts.collect::<Vec<_>>().join(", ");
-        let names = join(&mut self.columns.iter().map(|column| quote(&column.name)));
-        let casts = types.iter().enumerate();
-        let values = join(&mut casts.map(|(i, Type { cast, .. })| format!("r.c{i}::{cast}")));
-        let columns = self.columns.iter().zip(types);
-        let known = join(&mut columns.map(|(column, Type { oid, .. })| {
-            format!("({}, {}::oid)", literal(&column.name), oid.0)
-        }));
-        let arrays = join(&mut (0..types.len()).map(|i| format!("{}::text[]", parameter(i))));
-        let aliases = join(&mut (0..types.len()).map(|i| format!("c{i}")));
-        let table = self.name.quoted();
-        let mut statement = format!(
-            "INSERT INTO {table} ({names}) SELECT {values} FROM unnest({arrays}) AS r({aliases}) \
-             WHERE (SELECT width_bucket(0::float8, 0, 1, (count(*) = {})::int) FROM pg_catalog.pg_attribute \
+    pub(super) fn guard(&self) -> String {
+        let known = join(&self.columns, |column| {
+            format!("({}, {}::oid)", literal(&column.plain), column.oid.0)
+        });
+        format!(
+            "(SELECT width_bucket(0::float8, 0, 1, (count(*) = {})::int) FROM pg_catalog.pg_attribute \
              WHERE attrelid = to_regclass({}) AND NOT attisdropped AND (attname, atttypid) IN ({known})) = 1",
-            types.len(),
-            literal(&table)
-        );
-        if !self.conflict.is_empty() {
-            let unique = join(&mut self.conflict.iter().map(|name| quote(name)));
-            statement.push_str(&format!(" ON CONFLICT ({unique}) DO NOTHING"));
-        }
-        statement
+            self.columns.len(),
+            literal(&self.table)
+        )
     }
 }
 
@@ -220,8 +186,28 @@ fn quote(name: &str) -> String {
 }
 
 /// A text as it stands in a statement, whatever `standard_conforming_strings` says.
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', r"\\").replace('\'', "''"))
+}
+
+/// Parts of a statement with commas between.
+pub(super) fn join<T>(parts: impl IntoIterator<Item = T>, text: impl FnMut(T) -> String) -> String {
+    parts.into_iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+impl Layout {
+    /// A table with columns of these types, each its cast and its number.
+    pub(super) fn for_test(table: &str, columns: &[(&str, &str, u32)]) -> Self {
+        let columns = columns.iter().map(|(name, cast, oid)| LayoutColumn {
+            plain: (*name).to_owned(),
+            name: quote(name),
+            cast: (*cast).to_owned(),
+            exact: (*cast).to_owned(),
+            oid: Oid(*oid),
+        });
+        Self { table: TableName::parse(table).unwrap().quoted(), columns: columns.collect() }
+    }
 }
 
 #[cfg(test)]
@@ -240,22 +226,5 @@ mod tests {
         for text in ["", ".x", "x.", "a.b.c", &"x".repeat(64), "nul\0"] {
             assert!(TableName::parse(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn one_statement_inserts_all_rows() {
-        let columns =
-            vec![Column::parse("a", "id").unwrap(), Column::parse("b c", "data").unwrap()];
-        let name = TableName::parse("s.t").unwrap();
-        let mut table = Table { name, columns, conflict: vec!["a".to_owned()] };
-        let types = [("text", 25), ("jsonb", 3802)];
-        let types = types.map(|(cast, oid)| Type { cast: cast.to_owned(), oid: Oid(oid) });
-        let statement = table.insert(&types, |index| format!("${}", index + 1));
-        let insert = r#"INSERT INTO "s"."t" ("a", "b c") SELECT r.c0::text, r.c1::jsonb FROM unnest($1::text[], $2::text[]) AS r(c0, c1) WHERE "#;
-        assert!(statement.starts_with(insert), "{statement}");
-        assert!(statement.contains(r#"(E'a', 25::oid), (E'b c', 3802::oid)"#), "{statement}");
-        assert!(statement.ends_with(r#" ON CONFLICT ("a") DO NOTHING"#), "{statement}");
-        table.conflict.clear();
-        assert!(!table.insert(&types, |_| String::new()).contains("CONFLICT"));
     }
 }
