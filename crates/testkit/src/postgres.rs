@@ -109,9 +109,14 @@ impl PostgresServer {
 
     /// The same, or what the client complained about.
     pub fn try_psql(&self, sql: &str) -> Result<String, String> {
+        self.try_psql_in("postgres", sql)
+    }
+
+    /// The same in another database.
+    pub fn try_psql_in(&self, database: &str, sql: &str) -> Result<String, String> {
         let output = Command::new(binary("psql"))
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql])
-            .arg(self.url())
+            .arg(format!("postgres://postgres@127.0.0.1:{}/{database}", self.port))
             .output()
             .expect("psql runs");
         if output.status.success() {

@@ -11,8 +11,10 @@ mod migrations;
 mod own_table;
 mod payloads;
 mod setup;
+mod status_changes;
 mod suite;
 mod tls;
+mod topics;
 mod unique;
 #[expect(dead_code, reason = "the tests of the relay use the rest")]
 #[path = "../relay/world.rs"]

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::columns::DEFAULT_CONFLICT;
-use super::mapping::{self, ChildConfig, Known, SourceConfig};
+use super::mapping::{self, ChildConfig, Known, MergeConfig, SourceConfig};
 use super::table::TableName;
 use super::{PostgresSink, migrations};
 use crate::address::AddressGuard;
@@ -57,6 +57,8 @@ pub struct Config {
     /// The same without an index: columns whose values know an event again, instead of `conflict`. A lock keeps others
     /// from inserting the same; an index over them, unique or not, makes it quick.
     pub unique_by: Option<Vec<String>>,
+    /// One row for each key, into which events are folded by their time, instead of one for each event.
+    pub merge: Option<MergeConfig>,
     /// Rows of other tables, written together with a new row of `table`.
     #[serde(default)]
     pub children: Vec<ChildConfig>,
@@ -189,7 +191,7 @@ impl Settings for Config {
     }
 
     fn migration(&self) -> Option<String> {
-        self.has_default_columns().then(|| migrations::sql(&self.table))
+        migrations::sql(self)
     }
 
     async fn migrate(

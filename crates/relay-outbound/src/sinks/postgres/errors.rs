@@ -44,6 +44,12 @@ impl Answer {
         Self::without_code(Fate::Unreachable, text)
     }
 
+    /// Somebody else wrote rows of a merge at the same time, without its lock.
+    pub(super) fn overtaken() -> Self {
+        let text = "somebody else made a row of the same key at the same time";
+        Self::without_code(Fate::Unavailable, text.to_owned())
+    }
+
     /// The table or a column is not there. No event is to blame.
     pub(super) fn missing(what: String) -> Self {
         Self::without_code(Fate::Unavailable, format!("{what}; {HOW_TO_MIGRATE}"))

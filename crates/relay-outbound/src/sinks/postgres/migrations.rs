@@ -1,4 +1,4 @@
-//! The default table: made and changed by migrations that ship with this program and run only when asked for.
+//! The default table and that of stamps: made and changed by migrations that ship with this program and run only when asked for.
 //!
 //! Each table remembers beside itself, in `<table>_migrations`, which of them it has seen.
 
@@ -16,17 +16,32 @@ use super::table::TableName;
 use crate::address::AddressGuard;
 use crate::sinks::CheckError;
 
-/// In their order, each with its name. One that was released is never changed: a table remembers its checksum.
-const MIGRATIONS: [(&str, &str); 1] =
-    [("events", include_str!("../../../migrations/postgres/0001_events.sql"))];
+/// Migrations in their order, each with its name. One that was released is never changed: a table remembers its checksum.
+type Migrations = &'static [(&'static str, &'static str)];
+
+const EVENTS: Migrations =
+    &[("events", include_str!("../../../migrations/postgres/0001_events.sql"))];
+
+const STAMPS: Migrations =
+    &[("stamps", include_str!("../../../migrations/postgres/stamps/0001_stamps.sql"))];
 
 /// What a migration may take: another process may be at it, and a later one may rewrite a large table.
 const WITHIN: Duration = Duration::from_secs(3600);
 
-/// What the migrations do to this table, to be read or run by hand.
-pub(super) fn sql(table: &str) -> String {
+/// What the migrations do, to be read or run by hand; nothing if no table is this program's.
+pub(super) fn sql(config: &Config) -> Option<String> {
+    let (migrations, table) = wanted(config)?;
     let quoted = quoted(table);
-    MIGRATIONS.map(|(_, text)| fill(text, &quoted)).join("\n")
+    let texts: Vec<_> = migrations.iter().map(|(_, text)| fill(text, &quoted)).collect();
+    Some(texts.join("\n"))
+}
+
+/// The table that this program makes for these settings.
+fn wanted(config: &Config) -> Option<(Migrations, &str)> {
+    match &config.merge {
+        Some(merge) => Some((STAMPS, &merge.stamps)),
+        None => config.has_default_columns().then_some((EVENTS, &*config.table)),
+    }
 }
 
 /// Brings the table up to date; it may be absent. Returns what was done.
@@ -35,11 +50,11 @@ pub(super) async fn run(
     secrets: &SecretResolver,
     guard: &AddressGuard,
 ) -> Result<String, CheckError> {
-    if !config.has_default_columns() {
+    let Some((migrations, table)) = wanted(config) else {
         return Err(CheckError::bare(
             "the table has columns of its own, which only its owner knows",
         ));
-    }
+    };
     let server = Server::new(config, secrets, guard)
         .map_err(|error| CheckError::new("the settings cannot be used", error))?;
     let work = async {
@@ -47,21 +62,21 @@ pub(super) async fn run(
             .connect()
             .await
             .map_err(|error| CheckError::new("the server cannot be reached", error))?;
-        let migrator = migrator(&config.table);
+        let migrator = migrator(migrations, table);
         migrator
             .run_direct(None, &mut connection, false)
             .await
             .map_err(|error| CheckError::new("the table cannot be brought up to date", error))
     };
     match tokio::time::timeout(WITHIN, work).await {
-        Ok(done) => done.map(|()| format!("the table {} is up to date", quoted(&config.table))),
+        Ok(done) => done.map(|()| format!("the table {} is up to date", quoted(table))),
         Err(_) => Err(CheckError::bare("the server did not finish in time")),
     }
 }
 
-fn migrator(table: &str) -> Migrator {
+fn migrator(migrations: Migrations, table: &str) -> Migrator {
     let quoted = quoted(table);
-    let migrations = MIGRATIONS.iter().zip(1..).map(|((name, text), version)| {
+    let migrations = migrations.iter().zip(1..).map(|((name, text), version)| {
         Migration::new(
             version,
             Cow::Borrowed(name),
@@ -96,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_migrations_make_the_columns_that_are_filled() {
-        let sql = sql("audit.events");
+        let sql = fill(EVENTS[0].1, &quoted("audit.events"));
         assert!(sql.contains(r#"CREATE TABLE "audit"."events" ("#), "{sql}");
         assert!(!sql.contains('{'), "{sql}");
         for (column, _) in DEFAULT_COLUMNS {

@@ -13,5 +13,7 @@ mod sink;
 mod table;
 
 pub use config::{Config, TlsMode};
-pub use mapping::{ChildConfig, Epoch, SourceConfig};
+pub use mapping::{
+    ChildConfig, Epoch, MergeConfig, NamedRule, RuleConfig, RuleTable, SourceConfig,
+};
 pub use sink::PostgresSink;

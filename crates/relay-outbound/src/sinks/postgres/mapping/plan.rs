@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use event_bus_core::delivery::DeliveryError;
 use event_bus_core::event::Event;
-use sqlx::postgres::PgArguments;
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use super::arguments::Arguments;
 use super::insert::{self, Known};
+use super::merge::{MergePlan, Merger};
 use super::parameters::Parameters;
 use super::transaction::{begin, end};
 use super::{Child, Record};
@@ -23,14 +24,18 @@ pub(in super::super) struct Mapping {
     pub(in super::super) table: Table,
     known: Known,
     children: Vec<Child>,
+    merger: Option<Merger>,
 }
 
 /// The statements, made for the types that the columns have.
 #[derive(Debug)]
-pub(in super::super) struct Plan {
-    /// What waits for others that write the same rows.
-    lock: Option<Arc<str>>,
-    insert: Arc<str>,
+pub(in super::super) enum Plan {
+    Insert {
+        /// What waits for others that write the same rows.
+        lock: Option<Arc<str>>,
+        insert: Arc<str>,
+    },
+    Merge(MergePlan),
 }
 
 /// What tells an event from others is not there.
@@ -47,8 +52,13 @@ impl Mapping {
     /// What the settings describe.
     pub(in super::super) fn of(config: &Config) -> Result<Self, BuildError> {
         let children = config.children.iter().map(Child::parse).collect::<Result<_, _>>();
+        let table = Table::of(config)?;
+        let merger = config.merge.as_ref().map(|merge| Merger::parse(merge, &table));
+        let unusable =
+            |(_, problem): (String, String)| BuildError::Setting("merge", problem.into());
         Ok(Self {
-            table: Table::of(config)?,
+            merger: merger.transpose().map_err(unusable)?,
+            table,
             known: config.known(),
             children: children
                 .map_err(|(_, problem)| BuildError::Setting("children", problem.into()))?,
@@ -58,7 +68,11 @@ impl Mapping {
     /// What an event writes, or why it can write nothing.
     pub(in super::super) fn record(&self, event: &Event) -> Result<Record, DeliveryError> {
         let seen = Seen::of(event);
-        let row = columns::row(&self.table.columns, &seen)?;
+        let mut row = columns::row(&self.table.columns, &seen)?;
+        if let Some(merger) = &self.merger {
+            let stamp = merger.stamp(event, &seen, &mut row)?;
+            return Ok(Record { row, children: Vec::new(), stamp: Some(stamp) });
+        }
         let is_null = |name: &&String| {
             let mut columns = self.table.columns.iter().zip(&row);
             columns.any(|(column, value)| column.name == **name && value.is_none())
@@ -69,7 +83,7 @@ impl Mapping {
             return Err(DeliveryError::Unencodable(problem.into()));
         }
         let children = self.children.iter().map(|child| child.rows(event, &seen));
-        Ok(Record { children: children.collect::<Result<_, _>>()?, row })
+        Ok(Record { children: children.collect::<Result<_, _>>()?, row, stamp: None })
     }
 
     /// Looks up the types of the columns and makes the statements.
@@ -78,6 +92,9 @@ impl Mapping {
         connection: &mut PgConnection,
     ) -> Result<Arc<Plan>, Answer> {
         let (layout, children) = self.layouts(connection).await?;
+        if let Some(merger) = &self.merger {
+            return Ok(Arc::new(Plan::Merge(merger.plan(connection, &layout).await?)));
+        }
         let lock = match &self.known {
             Known::Never | Known::Index(_) => None,
             Known::Lock(columns) => {
@@ -86,7 +103,7 @@ impl Mapping {
             }
         };
         let insert = self.insert(&layout, &children, &mut Parameters::numbered()).into();
-        Ok(Arc::new(Plan { lock, insert }))
+        Ok(Arc::new(Plan::Insert { lock, insert }))
     }
 
     /// Lets the server plan the statements, which checks names, types, the unique index and privileges.
@@ -95,7 +112,12 @@ impl Mapping {
         connection: &mut PgConnection,
     ) -> Result<(), Answer> {
         let (layout, children) = self.layouts(connection).await?;
-        let mut statements = vec![self.insert(&layout, &children, &mut Parameters::empty())];
+        let mut statements = Vec::new();
+        if let Some(merger) = &self.merger {
+            statements.extend(merger.statements(connection, &layout, Parameters::empty).await?);
+        } else {
+            statements.push(self.insert(&layout, &children, &mut Parameters::empty()));
+        }
         if let Known::Lock(columns) = &self.known {
             statements.push(insert::lock(&layout.only(columns), &mut Parameters::empty()));
         }
@@ -113,19 +135,32 @@ impl Mapping {
         plan: &Plan,
         records: &[&Record],
     ) -> Result<(), Answer> {
-        let Some(lock) = &plan.lock else {
-            return self.run_insert(connection, plan, records).await;
+        let (lock, insert) = match plan {
+            Plan::Insert { lock, insert } => (lock, insert),
+            Plan::Merge(plan) => {
+                let Some(merger) = &self.merger else { return Ok(()) };
+                return merger.write(connection, plan, records).await;
+            }
         };
+        let Some(lock) = lock else { return self.run(connection, insert, records).await };
         begin(connection).await?;
-        let done = async {
-            let key = self.table.places(self.known.columns());
-            let rows: Vec<&Row> = records.iter().map(|record| &record.row).collect();
-            let query = sqlx::query(AssertSqlSafe(Arc::clone(lock)));
-            bind(query, key, &rows).execute(&mut *connection).await?;
-            self.run_insert(connection, plan, records).await
-        };
-        let done = done.await;
+        let done = self.run_locked(connection, lock, insert, records).await;
         end(connection, done).await
+    }
+
+    async fn run_locked(
+        &self,
+        connection: &mut PgConnection,
+        lock: &Arc<str>,
+        insert: &Arc<str>,
+        records: &[&Record],
+    ) -> Result<(), Answer> {
+        let key = self.table.places(self.known.columns());
+        let rows: Vec<&Row> = records.iter().map(|record| &record.row).collect();
+        let arguments = Arguments::default().columns(key, &rows)?.bound();
+        let lock = sqlx::query_with(AssertSqlSafe(Arc::clone(lock)), arguments);
+        lock.execute(&mut *connection).await?;
+        self.run(connection, insert, records).await
     }
 
     async fn layouts(
@@ -149,39 +184,24 @@ impl Mapping {
         }
     }
 
-    async fn run_insert(
+    async fn run(
         &self,
         connection: &mut PgConnection,
-        plan: &Plan,
+        insert: &Arc<str>,
         records: &[&Record],
     ) -> Result<(), Answer> {
-        let query = sqlx::query(AssertSqlSafe(Arc::clone(&plan.insert)));
         let rows: Vec<&Row> = records.iter().map(|record| &record.row).collect();
-        let mut query = bind(query, 0..self.table.columns.len(), &rows);
+        let mut arguments = Arguments::default().columns(0..self.table.columns.len(), &rows)?;
         for (place, child) in self.children.iter().enumerate() {
             let (mut parents, mut rows) = (Vec::new(), Vec::new());
             for (record, parent) in records.iter().zip(1_i64..) {
                 parents.extend(record.children[place].iter().map(|_| parent));
                 rows.extend(&record.children[place]);
             }
-            query = bind(query.bind(parents), 0..child.table.columns.len(), &rows);
+            arguments = arguments.array(parents)?.columns(0..child.table.columns.len(), &rows)?;
         }
-        query.execute(connection).await?;
+        let insert = sqlx::query_with(AssertSqlSafe(Arc::clone(insert)), arguments.bound());
+        insert.execute(connection).await?;
         Ok(())
     }
-}
-
-type Query<'a> = sqlx::query::Query<'a, sqlx::Postgres, PgArguments>;
-
-/// Binds an array of texts for each of these columns.
-fn bind<'a>(
-    mut query: Query<'a>,
-    columns: impl IntoIterator<Item = usize>,
-    rows: &[&'a Row],
-) -> Query<'a> {
-    for index in columns {
-        let values: Vec<Option<&str>> = rows.iter().map(|row| row[index].as_deref()).collect();
-        query = query.bind(values);
-    }
-    query
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Child, SourceConfig};
+use super::merge::Merger;
+use super::{Child, MergeConfig, SourceConfig};
 use crate::sinks::postgres::Config;
 use crate::sinks::postgres::columns::{Column, Scope};
+use crate::sinks::postgres::table::Table;
 
 /// A row of PostgreSQL has at most 1600 columns; nobody maps more of an event than this.
 const MAX_COLUMNS: usize = 100;
@@ -14,10 +16,11 @@ const MAX_CHILDREN: usize = 10;
 
 type Problem = (String, String);
 
-/// Problems of `columns`, `conflict`, `unique_by` and `children`, each with its key.
+/// Problems of `columns`, `conflict`, `unique_by`, `merge` and `children`, each with its key.
 pub(in super::super) fn problems(config: &Config) -> Vec<Problem> {
     let mut problems = column_problems("columns", &config.columns, Scope::Event);
     problems.extend(known_problems(config));
+    problems.extend(config.merge.iter().flat_map(|merge| merge_problems(config, merge)));
     problems.extend(child_problems(config));
     problems
 }
@@ -45,13 +48,15 @@ fn known_problems(config: &Config) -> Vec<Problem> {
     let given = [("conflict", &config.conflict), ("unique_by", &config.unique_by)];
     let given = given.map(|(key, columns)| (key, columns.as_ref()));
     match given {
-        [(_, None), (_, None)] if !config.has_default_columns() => problems.push((
-            "conflict".to_owned(),
-            "is missing; list the columns of the unique index that knows an event again, \
+        [(_, None), (_, None)] if !config.has_default_columns() && config.merge.is_none() => {
+            problems.push((
+                "conflict".to_owned(),
+                "is missing; list the columns of the unique index that knows an event again, \
              or in `unique_by` columns that need no such index, \
              or write [] to insert an event again whenever it is delivered again"
-                .to_owned(),
-        )),
+                    .to_owned(),
+            ))
+        }
         [(_, Some(_)), (_, Some(_))] => problems.push((
             "unique_by".to_owned(),
             "does without the unique index that `conflict` names; write one or the other"
@@ -61,6 +66,13 @@ fn known_problems(config: &Config) -> Vec<Problem> {
     }
     for (key, columns) in given {
         let Some(columns) = columns else { continue };
+        if config.merge.is_some() {
+            problems.push((
+                key.to_owned(),
+                "does not go with `merge`, which knows a row by its `key`; remove it".to_owned(),
+            ));
+            continue;
+        }
         if config.has_default_columns() {
             problems.push((
                 key.to_owned(),
@@ -81,6 +93,49 @@ fn known_problems(config: &Config) -> Vec<Problem> {
                 format!("`{name}` is none of `columns`; add it there or remove it here"),
             ));
         }
+    }
+    problems
+}
+
+fn merge_problems(config: &Config, merge: &MergeConfig) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut report = |key: &str, problem: String| problems.push((format!("merge.{key}"), problem));
+    if config.has_default_columns() {
+        report("key", "belongs to `columns`; map the columns of your own table".to_owned());
+        return problems;
+    }
+    if !config.children.is_empty() {
+        report(
+            "key",
+            "does not go with `children`, which belong to new rows; remove one of them".to_owned(),
+        );
+    }
+    if merge.key.is_empty() {
+        report("key", "must name the columns of the unique index that names a row".to_owned());
+    }
+    for name in merge.key.iter().filter(|name| !config.columns.contains_key(*name)) {
+        report("key", format!("`{name}` is none of `columns`; add it there or remove it here"));
+    }
+    if config.columns.keys().all(|name| merge.key.contains(name)) {
+        report("key", "leaves no column to merge; add one to `columns`".to_owned());
+    }
+    for name in merge.rules.keys() {
+        if merge.key.contains(name) {
+            report(
+                &format!("rules.{name}"),
+                "names a row and never changes; remove the rule".to_owned(),
+            );
+        } else if !config.columns.contains_key(name) {
+            report(
+                &format!("rules.{name}"),
+                "is none of `columns`; add it there or remove it here".to_owned(),
+            );
+        }
+    }
+    if let Ok(table) = Table::of(config)
+        && let Err((key, problem)) = Merger::parse(merge, &table)
+    {
+        report(&key, problem);
     }
     problems
 }
