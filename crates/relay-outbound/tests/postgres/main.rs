@@ -7,6 +7,7 @@ mod children;
 mod harness;
 #[path = "../relay/journey.rs"]
 mod journey;
+mod merge;
 mod migrations;
 mod own_table;
 mod payloads;

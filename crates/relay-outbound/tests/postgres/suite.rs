@@ -7,7 +7,7 @@ use testkit::{NatsServer, PostgresServer, TcpProxy};
 
 use crate::harness::deliver;
 use crate::journey::{Destination, outlasts_an_outage};
-use crate::setup::{build, config, server};
+use crate::setup::{build, config, migrate, server};
 
 const TRIGGER: &str = "
 CREATE TABLE behaviour (name text);
@@ -91,15 +91,38 @@ impl SinkHarness for Harness {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn postgres_conforms() {
+async fn conforms(more: &str) {
     let server = server().await;
     server.psql(TRIGGER);
     let proxy = TcpProxy::start(server.port()).await;
-    let settings = config(proxy.port(), "timeout = \"2s\"");
+    let settings = config(proxy.port(), &format!("timeout = \"2s\"\n{more}"));
+    if settings.merge.is_some() {
+        migrate(&config(server.port(), more)).await;
+        server.psql("GRANT UPDATE ON events TO relay; GRANT SELECT, INSERT, UPDATE ON event_bus_merge_stamps TO relay");
+    }
     let settings = Config { user: Some("relay".to_owned()), ..settings };
     let (sink, nats) = build(&settings).await;
     check(Harness { server, proxy, sink, _nats: nats }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_conforms() {
+    conforms("").await;
+}
+
+/// Columns of the default table that must have a value.
+const COLUMNS: &str = "columns = { ce_source = \"source\", ce_id = \"id\", ce_type = \"type\", extensions = \"extensions\" }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_conforms_without_an_index() {
+    conforms(&format!("{COLUMNS}\nunique_by = [\"ce_source\", \"ce_id\"]")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_conforms_while_it_merges() {
+    let time = "{ from = \"time\", default = \"2026-01-01T00:00:00Z\" }";
+    conforms(&format!("{COLUMNS}\nmerge = {{ key = [\"ce_source\", \"ce_id\"], time = {time} }}"))
+        .await;
 }
 
 impl Destination for PostgresServer {

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use crate::sinks::postgres::errors::Answer;
 
 /// Each statement sees what others committed before it: what a lock has waited for is seen by the next one.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 pub(super) async fn begin(connection: &mut PgConnection) -> Result<(), Answer> {
     say(connection, BEGIN).await

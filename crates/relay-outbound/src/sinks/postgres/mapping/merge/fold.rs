@@ -21,7 +21,7 @@ pub(super) struct Found {
     pub(super) stamps: Option<String>,
     /// How old the values are that no event wrote.
     pub(super) time: Option<time::OffsetDateTime>,
-    /// Of each column: its value, or the names of an object's members as JSON, or no more than that it is not null.
+    /// Of each column: the names of an object's members as JSON, or no more than that there is a value that counts.
     pub(super) values: Vec<Option<String>>,
 }
 
@@ -81,7 +81,10 @@ impl<'a> Fold<'a> {
         for ((Folded { name, rule }, value), slot) in columns {
             match rule {
                 Rule::Key => {
-                    *slot = Slot::Value(value.clone());
+                    // Other events may write it in another way.
+                    if matches!(slot, Slot::Kept) {
+                        *slot = Slot::Value(value.clone());
+                    }
                     continue;
                 }
                 Rule::Max => {
@@ -152,18 +155,13 @@ fn adopt(column: &Folded, value: Option<&str>, stamp: &Stamp, stamps: &mut Stamp
             let mut is_new = !stamps.objects.contains_key(name);
             let known = stamps.objects.entry(name.clone()).or_default();
             for member in names {
-                if !known.contains_key(&member) {
-                    known.insert(member, stamp.clone());
-                    is_new = true;
-                }
+                is_new |= !known.contains_key(&member);
+                known.entry(member).or_insert_with(|| stamp.clone());
             }
             return is_new;
         }
-        Rule::Latest => value.is_some(),
+        Rule::Latest | Rule::LatestUnless(_) => value.is_some(),
         Rule::LatestOrNull => true,
-        Rule::LatestUnless(unless) => {
-            value.is_some_and(|value| unless.iter().all(|other| other != value))
-        }
     };
     let is_new = is_open && !stamps.columns.contains_key(name);
     if is_new {

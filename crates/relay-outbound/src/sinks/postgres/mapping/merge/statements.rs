@@ -47,8 +47,12 @@ impl Target<'_> {
         let same = self.same(|i, column| format!("r.c{i}::{}", column.exact));
         let values = join(self.layout.columns.iter().zip(self.columns), |(column, folded)| {
             let value = format!("t.{}", column.name);
-            match folded.rule {
-                Rule::LatestUnless(_) => format!("{value}::text"),
+            match &folded.rule {
+                Rule::LatestUnless(unless) => {
+                    let unless =
+                        join(unless, |other| format!("{}::{}", literal(other), column.cast));
+                    format!("CASE WHEN {value} NOT IN ({unless}) THEN '' END")
+                }
                 Rule::MergeObject => format!(
                     "CASE jsonb_typeof({value}::jsonb) WHEN 'object' THEN \
                      (SELECT coalesce(jsonb_agg(m), '[]')::text FROM jsonb_object_keys({value}::jsonb) AS m) END"
