@@ -36,6 +36,12 @@ async fn every_example_can_be_used() {
 }
 
 #[tokio::test]
+async fn the_example_of_the_topics_can_be_used() {
+    let checked = check(&format!("{EXAMPLES}/topics/event-bus.toml")).await;
+    assert_eq!(checked["routes"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
 async fn every_configuration_that_a_page_prints_can_be_used() {
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("event-bus.toml");
