@@ -1,10 +1,10 @@
 //! Tables without a unique index, which know an event again all the same.
 
-use event_bus_core::delivery::DeliveryError;
+use event_bus_core::delivery::{DeliveryError, Disposition};
 use event_bus_core::event::Event;
 use testkit::PostgresServer;
 
-use crate::setup::{build, config, event, json_event};
+use crate::setup::{build, config, event, json_event, migrate};
 
 const SETTINGS: &str = r#"
 table = "log"
@@ -99,4 +99,22 @@ async fn a_role_whose_transactions_are_serializable_is_no_exception() {
         assert!(a[0].is_ok() && b[0].is_ok());
     }
     assert_eq!(server.psql("SELECT count(*) FROM log"), "50");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_no_writes_holds_the_route() {
+    let server = PostgresServer::start().await;
+    server.psql("CREATE TABLE log (event_id text PRIMARY KEY, n int)");
+    let merge = SETTINGS.replace(
+        "unique_by = [\"event_id\"]",
+        "merge = { key = [\"event_id\"], time = { from = \"data.n\", epoch = \"s\" } }",
+    );
+    assert_ne!(merge, SETTINGS);
+    migrate(&config(server.port(), &merge)).await;
+    server.psql("ALTER ROLE postgres SET default_transaction_read_only = on");
+    for settings in [SETTINGS, &merge] {
+        let (sink, _nats) = build(&config(server.port(), settings)).await;
+        let error = sink.deliver(&[json_event("1", r#"{"n": 1}"#)]).await.remove(0).unwrap_err();
+        assert_eq!(error.disposition(), Disposition::Hold, "{error:?}");
+    }
 }

@@ -3,17 +3,17 @@
 //! Every value is text, which PostgreSQL casts to the type of the column, or null.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 
 use bytes::Bytes;
 use event_bus_core::delivery::DeliveryError;
-use event_bus_core::event::{Data, Event, Value, parse_time};
+use event_bus_core::event::{Event, Value, parse_time};
 use serde_json::value::RawValue;
 use time::UtcOffset;
 use time::macros::format_description;
 
+use super::fields::Fields;
 use super::mapping::{Source, SourceConfig};
 use super::payload::Payload;
 use super::table;
@@ -102,7 +102,7 @@ impl Column {
 }
 
 /// The values for these columns, or why there are none.
-pub(super) fn row(columns: &[Column], seen: &Seen<'_>) -> Result<Row, DeliveryError> {
+pub(super) fn row(columns: &[Column], seen: &Seen<'_, '_>) -> Result<Row, DeliveryError> {
     let mut row = Vec::with_capacity(columns.len());
     for column in columns {
         let value = column.source.value(seen)?;
@@ -166,42 +166,66 @@ impl Content {
     }
 }
 
-/// An event, perhaps with an element of an array in it, and what was made of them for the columns.
-pub(super) struct Seen<'a> {
+/// An event, perhaps with an element of an array in it.
+pub(super) struct Seen<'w, 'a> {
+    whole: &'w Whole<'a>,
+    item: Option<Item<'a>>,
+}
+
+/// An event, and what was made of it for its columns.
+pub(super) struct Whole<'a> {
     event: &'a Event,
     payload: Payload<'a>,
+    /// Of its data.
+    fields: Fields<'a>,
     view: OnceCell<View>,
-    item: Option<Item<'a>>,
 }
 
 /// An element of an array.
 struct Item<'a> {
     value: &'a RawValue,
     index: usize,
-    /// Where the array stands.
-    around: &'a Seen<'a>,
+    fields: Fields<'a>,
+    view: OnceCell<View>,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> Whole<'a> {
     pub(super) fn of(event: &'a Event) -> Self {
-        Self { event, payload: Payload::of(event), view: OnceCell::new(), item: None }
+        let (payload, fields) = (Payload::of(event), Fields::of(event));
+        Self { event, payload, fields, view: OnceCell::new() }
     }
 
-    /// The same with an element of one of its arrays.
-    pub(super) fn at(&'a self, value: &'a RawValue, index: usize) -> Self {
-        let item = Some(Item { value, index, around: self });
-        Self { event: self.event, payload: self.payload, view: OnceCell::new(), item }
+    /// A field of its data.
+    pub(super) fn find(&self, names: &[String]) -> Option<&'a RawValue> {
+        self.fields.find(names)
     }
 
     fn view(&self) -> &View {
-        self.view.get_or_init(|| match &self.item {
-            None => View::of(self.event),
-            Some(item) => item.around.view().at(item.value, item.index),
-        })
+        self.view.get_or_init(|| View::of(self.event))
+    }
+}
+
+impl<'w, 'a> Seen<'w, 'a> {
+    pub(super) fn of(whole: &'w Whole<'a>) -> Self {
+        Self { whole, item: None }
+    }
+
+    /// The same with an element of one of its arrays.
+    pub(super) fn at(whole: &'w Whole<'a>, value: &'a RawValue, index: usize) -> Self {
+        let (fields, view) = (Fields::at(value), OnceCell::new());
+        Self { whole, item: Some(Item { value, index, fields, view }) }
+    }
+
+    fn view(&self) -> &View {
+        let around = self.whole.view();
+        match &self.item {
+            None => around,
+            Some(item) => item.view.get_or_init(|| around.at(item.value, item.index)),
+        }
     }
 
     pub(super) fn value(&self, content: &Content) -> Result<Option<String>, DeliveryError> {
-        let event = self.event;
+        let Whole { event, payload, fields, .. } = self.whole;
         let text: Option<&str> = match content {
             Content::Id => Some(event.id()),
             Content::Source => Some(event.ce_source()),
@@ -210,20 +234,19 @@ impl<'a> Seen<'a> {
             Content::Time => event.time(),
             Content::DataContentType => event.datacontenttype(),
             Content::DataSchema => event.dataschema(),
-            Content::Data => self.payload.json(),
-            Content::DataForm => self.payload.form(),
-            Content::DataText => self.payload.text(),
+            Content::Data => payload.json(),
+            Content::DataForm => payload.form(),
+            Content::DataText => payload.text(),
             Content::TimeUtc => return Ok(event.time().and_then(time_utc)),
             Content::Extensions => return Ok(Some(extensions(event))),
             Content::Extension(name) => {
                 return Ok(event.extension(name).map(|value| value.to_text().into_owned()));
             }
-            Content::DataBytes => return Ok(self.payload.bytes()),
-            Content::Field(names) => return Ok(field(event, names)),
+            Content::DataBytes => return Ok(payload.bytes()),
+            Content::Field(names) => return Ok(fields.text(names)),
             Content::Event => return Ok(Some(structured(&event.to_structured()))),
             Content::Item(names) => {
-                let item = self.item.as_ref().and_then(|item| find(item.value, names));
-                return Ok(item.and_then(as_text));
+                return Ok(self.item.as_ref().and_then(|item| item.fields.text(names)));
             }
             Content::Index => return Ok(self.item.as_ref().map(|item| item.index.to_string())),
             Content::Template(template) => return Ok(Some(template.fill(self.view())?)),
@@ -253,42 +276,6 @@ fn extensions(event: &Event) -> String {
     serde_json::Value::Object(members.collect()).to_string()
 }
 
-/// A field of JSON data, as the sender wrote it.
-pub(super) fn raw_field<'a>(event: &'a Event, names: &[String]) -> Option<&'a RawValue> {
-    let Some(Data::Json(bytes)) = event.data() else { return None };
-    find(serde_json::from_slice(bytes).ok()?, names)
-}
-
-fn field(event: &Event, names: &[String]) -> Option<String> {
-    raw_field(event, names).and_then(as_text)
-}
-
-fn find<'a>(mut value: &'a RawValue, names: &[String]) -> Option<&'a RawValue> {
-    for name in names {
-        value = match value.get().as_bytes().first()? {
-            b'{' => {
-                let members: HashMap<String, &RawValue> = serde_json::from_str(value.get()).ok()?;
-                members.get(name).copied()?
-            }
-            b'[' => {
-                let items: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
-                items.get(name.parse::<usize>().ok()?).copied()?
-            }
-            _ => return None,
-        };
-    }
-    Some(value)
-}
-
-/// A string as its text, anything else as the JSON that the sender wrote: a number keeps all its digits.
-fn as_text(value: &RawValue) -> Option<String> {
-    match value.get() {
-        "null" => None,
-        text if text.starts_with('"') => serde_json::from_str(text).ok(),
-        text => Some(text.to_owned()),
-    }
-}
-
 /// JSON is UTF-8.
 fn structured(bytes: &Bytes) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -304,6 +291,8 @@ impl Error for HoldsNul {}
 
 #[cfg(test)]
 mod tests {
+    use event_bus_core::event::Data;
+
     use super::*;
 
     fn event(data: &'static str) -> Event {
@@ -320,7 +309,7 @@ mod tests {
     fn value(source: &str, event: &Event) -> Result<Option<String>, DeliveryError> {
         let source = SourceConfig::of(source);
         let columns = [Column::parse("c", &source, Scope::Event).unwrap()];
-        row(&columns, &Seen::of(event)).map(|mut row| row.remove(0))
+        row(&columns, &Seen::of(&Whole::of(event))).map(|mut row| row.remove(0))
     }
 
     #[test]

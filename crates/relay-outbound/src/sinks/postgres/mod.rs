@@ -4,6 +4,7 @@ mod columns;
 mod config;
 mod connections;
 mod errors;
+mod fields;
 mod mapping;
 mod migrations;
 mod parts;

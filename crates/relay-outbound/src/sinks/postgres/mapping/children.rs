@@ -1,11 +1,10 @@
 //! Rows of another table, one for each element of an array.
 
 use event_bus_core::delivery::DeliveryError;
-use event_bus_core::event::Event;
 use serde_json::value::RawValue;
 
 use super::ChildConfig;
-use crate::sinks::postgres::columns::{self, Column, Row, Scope, Seen, raw_field};
+use crate::sinks::postgres::columns::{self, Column, Row, Scope, Seen, Whole};
 use crate::sinks::postgres::table::{Table, TableName};
 
 /// A table whose rows come from the elements of an array.
@@ -36,8 +35,8 @@ impl Child {
     }
 
     /// A row for each element; none if there is no array.
-    pub(super) fn rows(&self, event: &Event, seen: &Seen<'_>) -> Result<Vec<Row>, DeliveryError> {
-        let Some(value) = raw_field(event, &self.each) else { return Ok(Vec::new()) };
+    pub(super) fn rows(&self, whole: &Whole<'_>) -> Result<Vec<Row>, DeliveryError> {
+        let Some(value) = whole.find(&self.each) else { return Ok(Vec::new()) };
         if value.get() == "null" {
             return Ok(Vec::new());
         }
@@ -46,7 +45,7 @@ impl Child {
         })?;
         let items = items.into_iter().enumerate();
         items
-            .map(|(index, item)| columns::row(&self.table.columns, &seen.at(item, index)))
+            .map(|(index, item)| columns::row(&self.table.columns, &Seen::at(whole, item, index)))
             .collect()
     }
 }

@@ -14,7 +14,7 @@ use super::transaction::{begin, end};
 use super::{Child, Record};
 use crate::sinks::BuildError;
 use crate::sinks::postgres::Config;
-use crate::sinks::postgres::columns::{self, Row, Seen};
+use crate::sinks::postgres::columns::{self, Row, Seen, Whole};
 use crate::sinks::postgres::errors::Answer;
 use crate::sinks::postgres::table::{Layout, Table};
 
@@ -67,7 +67,8 @@ impl Mapping {
 
     /// What an event writes, or why it can write nothing.
     pub(in super::super) fn record(&self, event: &Event) -> Result<Record, DeliveryError> {
-        let seen = Seen::of(event);
+        let whole = Whole::of(event);
+        let seen = Seen::of(&whole);
         let mut row = columns::row(&self.table.columns, &seen)?;
         if let Some(merger) = &self.merger {
             let stamp = merger.stamp(event, &seen, &mut row)?;
@@ -82,7 +83,7 @@ impl Mapping {
             let problem = NullInKey { column: column.clone(), setting: self.known.setting() };
             return Err(DeliveryError::Unencodable(problem.into()));
         }
-        let children = self.children.iter().map(|child| child.rows(event, &seen));
+        let children = self.children.iter().map(|child| child.rows(&whole));
         Ok(Record { children: children.collect::<Result<_, _>>()?, row, stamp: None })
     }
 

@@ -43,7 +43,10 @@ impl Source {
     }
 
     /// The value as text that PostgreSQL casts, or null.
-    pub(in super::super) fn value(&self, seen: &Seen<'_>) -> Result<Option<String>, DeliveryError> {
+    pub(in super::super) fn value(
+        &self,
+        seen: &Seen<'_, '_>,
+    ) -> Result<Option<String>, DeliveryError> {
         let Some(value) = seen.value(&self.content)? else { return Ok(self.default.clone()) };
         match self.epoch {
             Some(epoch) => number::timestamp(&value, epoch)

@@ -88,7 +88,7 @@ impl Merger {
     pub(in super::super) fn stamp(
         &self,
         event: &Event,
-        seen: &Seen<'_>,
+        seen: &Seen<'_, '_>,
         row: &mut Row,
     ) -> Result<Stamp, DeliveryError> {
         let unfoldable = |problem: Unfoldable| DeliveryError::Unencodable(problem.into());

@@ -62,7 +62,7 @@ impl Rule {
 
 impl Condition {
     /// Whether the event gives a value.
-    pub(super) fn holds(&self, seen: &Seen<'_>) -> Result<bool, DeliveryError> {
+    pub(super) fn holds(&self, seen: &Seen<'_, '_>) -> Result<bool, DeliveryError> {
         let value = self.source.value(seen)?;
         Ok(value.is_some_and(|value| self.is.contains(&value)))
     }
