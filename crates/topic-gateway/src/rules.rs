@@ -47,7 +47,12 @@ impl Rules {
     }
 
     /// Whether a subject may publish a message to a topic.
-    pub fn decide(&self, subject: Option<&str>, topic: &str, message: &Value) -> Result<(), Denied> {
+    pub fn decide(
+        &self,
+        subject: Option<&str>,
+        topic: &str,
+        message: &Value,
+    ) -> Result<(), Denied> {
         self.access.decide(subject, topic, &|field| field_value(message, field))
     }
 }
