@@ -212,7 +212,7 @@ impl<A: Authenticate> Gateway<A> {
         );
         let body = body.await.map_err(|error| unread(error, settings))?;
         let subject = self.0.tokens.subject(head).await.ok_or_else(Refusal::unauthenticated)?;
-        let limits = Limits { depth: settings.max_depth, ..Limits::default() };
+        let limits = Limits { depth: settings.max_depth };
         let message = json::parse(&body.bytes, limits).map_err(|error| {
             let message = format!("Request body must be valid JSON: {}.", Chain(&error));
             Refusal::new(StatusCode::BAD_REQUEST, "validation", message)

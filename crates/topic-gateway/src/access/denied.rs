@@ -2,15 +2,7 @@
 
 use std::fmt;
 
-/// Which version of the contract decides and words the answers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Profile {
-    /// The present one: subjects are compared without case, messages name user and topic.
-    #[default]
-    Head,
-    /// The first one: subjects are compared exactly. Constraints, which it did not know, hold all the same.
-    Seed,
-}
+use crate::profile::Profile;
 
 /// A message is not let through. Its text is for the sender.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -20,7 +20,9 @@ use indexmap::IndexMap;
 use document::{Constraints, Topic};
 use pattern::Pattern;
 
-pub use denied::{Denied, Profile, Reason};
+use crate::profile::Profile;
+
+pub use denied::{Denied, Reason};
 pub use document::{AccessError, Problem};
 
 /// Who may publish what.
