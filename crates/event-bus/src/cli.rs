@@ -18,9 +18,10 @@ use crate::service::{self, Mode};
 use crate::up;
 
 /// Names under which the binary is a single mode, and the commands that they stand for.
-const MODES: [(&str, &str); 3] = [
+const MODES: [(&str, &str); 4] = [
     ("serve-inbound", "serve-inbound"),
     ("relay-outbound", "relay-outbound"),
+    ("topic-gateway", "topic-gateway"),
     ("event-bus-doctor", "doctor"),
 ];
 
@@ -56,6 +57,8 @@ enum Command {
     ServeInbound,
     /// Run the relay: events from the bus to sinks
     RelayOutbound,
+    /// Run the gateway of governed topics: messages with tokens and schemas to the bus
+    TopicGateway,
     /// Prove that a running system does its job, or explain a finding
     Doctor(doctor::Arguments),
     /// Publish one CloudEvent
@@ -109,6 +112,7 @@ impl Cli {
             Command::Up(arguments) => Box::pin(up::run(arguments, context)).await,
             Command::ServeInbound => service::run(context.source, Mode::Inbound).await,
             Command::RelayOutbound => service::run(context.source, Mode::Outbound).await,
+            Command::TopicGateway => service::run(context.source, Mode::Topics).await,
             Command::Doctor(arguments) => doctor::run(arguments, &context).await,
             Command::Publish(arguments) => publish::run(arguments, &context).await,
             Command::Sink(arguments) => up::run_sink(arguments, &context).await,

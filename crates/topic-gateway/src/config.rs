@@ -5,12 +5,13 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use event_bus_runtime::config::{ByteSize, duration};
+use event_bus_runtime::config::{ByteSize, Problem, duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
 use crate::profile::Profile;
+use crate::token::{KeySource, KeysOptions, Trust};
 use crate::topic::Acknowledge;
 
 /// `[topics]`.
@@ -77,22 +78,17 @@ pub struct TopicConfig {
     pub acknowledge: Acknowledge,
 }
 
-/// `[topics.tokens]`: how tokens are checked. Each of the three kinds of documents with keys excludes the others.
+/// `[topics.tokens]`: how tokens are checked; `keys_url` or `issuer` says where keys come from.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokensConfig {
-    /// Document with keys as `{"keys": [{"key": "<base64 DER>"}]}` or `{"key": …}`.
+    /// Document with keys: a JSON Web Key Set (RFC 7517), or `{"keys": [{"key": "<base64 DER>"}]}`, or `{"key": …}`.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub keys_url: Option<Url>,
-    /// JSON Web Key Set (RFC 7517).
-    #[serde(default)]
-    #[schemars(with = "Option<String>")]
-    pub jwks_url: Option<Url>,
     /// Issuer whose `/.well-known/openid-configuration` names the key set; `iss` must be equal to it.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
-    pub issuer: Option<Url>,
+    pub issuer: Option<String>,
     /// Audiences, of which a token must name one; none by default, and then a token that names any is refused.
     #[serde(default)]
     pub audiences: Vec<String>,
@@ -104,9 +100,12 @@ pub struct TokensConfig {
     #[serde(default, with = "duration")]
     #[schemars(with = "duration::Text")]
     pub leeway: Duration,
-    /// File with the authorities (PEM) to trust beside those of the system when keys are fetched.
+    /// File with the authorities (PEM) to trust instead of those of the system when keys are fetched.
     #[serde(default)]
     pub ca: Option<PathBuf>,
+    /// `true` fetches keys from whoever answers. Whoever can answer in place of the key server can sign tokens.
+    #[serde(default)]
+    pub insecure: bool,
 }
 
 /// `[topics.limits]`.
@@ -151,17 +150,36 @@ impl Default for LimitsConfig {
     }
 }
 
+impl TokensConfig {
+    /// How keys are fetched; `None` if it is not said where.
+    pub fn keys(&self) -> Option<KeysOptions> {
+        let source = match (&self.keys_url, &self.issuer) {
+            (Some(url), _) => KeySource::Document(url.clone()),
+            (None, Some(issuer)) => KeySource::Issuer(issuer.clone()),
+            (None, None) => return None,
+        };
+        let trust = match (&self.ca, self.insecure) {
+            (Some(path), _) => Trust::File(path.clone()),
+            (None, true) => Trust::Anybody,
+            (None, false) => Trust::System,
+        };
+        Some(KeysOptions { trust, refresh: self.refresh, ..KeysOptions::new(source) })
+    }
+}
+
 impl Config {
     /// What is wrong: the key, and why.
-    pub fn validate(&self) -> Vec<(String, String)> {
+    pub fn validate(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut problem = |key: &str, why: &str| {
-            problems.push((format!("topics.{key}"), why.to_owned()));
+            problems.push(Problem::new(format!("topics.{key}"), why));
         };
         let tokens = &self.tokens;
-        let sources = [&tokens.keys_url, &tokens.jwks_url, &tokens.issuer];
-        if sources.iter().filter(|source| source.is_some()).count() != 1 {
-            problem("tokens", "name exactly one of keys_url, jwks_url and issuer");
+        if tokens.keys_url.is_some() == tokens.issuer.is_some() {
+            problem("tokens", "name one of keys_url and issuer");
+        }
+        if tokens.insecure && tokens.ca.is_some() {
+            problem("tokens.insecure", "goes not together with ca");
         }
         if self.topic.is_empty() {
             problem("topic", "name at least one [[topics.topic]]");

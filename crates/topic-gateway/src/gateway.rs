@@ -26,6 +26,7 @@ use crate::json::{self, Limits, Value};
 use crate::outcomes::Outcomes;
 use crate::profile::Profile;
 use crate::rules::{Governed, Rules};
+use crate::token::{self, Tokens};
 use crate::topic::Acknowledge;
 
 /// The page of `/docs`.
@@ -34,14 +35,8 @@ const DOCS: &str = include_str!("docs.html");
 /// Endpoint of dedup ids.
 const ENDPOINT: &str = "topics";
 
-/// Says who sends, or that nobody can be told.
-pub trait Authenticate: Send + Sync + 'static {
-    /// The subject of a genuine token; `None` inside for a token without one.
-    fn subject(&self, head: &Head) -> impl Future<Output = Option<Option<String>>> + Send;
-}
-
 /// What a gateway is made of.
-pub struct Parts<A> {
+pub struct Parts {
     /// The bus.
     pub bus: Bus,
     /// Name of the stream of events.
@@ -49,7 +44,7 @@ pub struct Parts<A> {
     /// Time.
     pub clock: Clock,
     /// Says who sends.
-    pub tokens: A,
+    pub tokens: Tokens,
     /// Topics, schemas and access.
     pub rules: Rules,
     /// What becomes of events.
@@ -84,14 +79,15 @@ pub struct Settings {
 }
 
 /// The gateway. Cloning is cheap and shares it.
-pub struct Gateway<A>(Arc<Shared<A>>);
+#[derive(Clone)]
+pub struct Gateway(Arc<Shared>);
 
-struct Shared<A> {
+struct Shared {
     bus: Bus,
     publisher: Publisher,
     stream: String,
     clock: Clock,
-    tokens: A,
+    tokens: Tokens,
     rules: ArcSwap<Rules>,
     outcomes: Outcomes,
     settings: Settings,
@@ -100,15 +96,9 @@ struct Shared<A> {
     started: Instant,
 }
 
-impl<A> Clone for Gateway<A> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<A: Authenticate> Gateway<A> {
+impl Gateway {
     /// Opens nothing.
-    pub fn new(parts: Parts<A>) -> Self {
+    pub fn new(parts: Parts) -> Self {
         let Parts { bus, stream, clock, tokens, rules, outcomes, settings } = parts;
         Self(Arc::new(Shared {
             publisher: Publisher::new(bus.clone()),
@@ -211,7 +201,7 @@ impl<A: Authenticate> Gateway<A> {
             &self.0.room,
         );
         let body = body.await.map_err(|error| unread(error, settings))?;
-        let subject = self.0.tokens.subject(head).await.ok_or_else(Refusal::unauthenticated)?;
+        let subject = self.subject(head).await?;
         let limits = Limits { depth: settings.max_depth };
         let message = json::parse(&body.bytes, limits).map_err(|error| {
             let message = format!("Request body must be valid JSON: {}.", Chain(&error));
@@ -226,6 +216,18 @@ impl<A: Authenticate> Gateway<A> {
         let governed = rules.topic(topic).ok_or_else(|| Refusal::no_topic(topic))?;
         check(&rules, governed, subject.as_deref(), &message)?;
         self.store(governed, &message).await
+    }
+
+    /// Who sends; `None` for a genuine token that names nobody.
+    async fn subject(&self, head: &Head) -> Result<Option<String>, Refusal> {
+        let token = token::from_headers(&head.headers).ok_or_else(Refusal::unauthenticated)?;
+        match self.0.tokens.verify(&token).await {
+            Ok(identity) => Ok(identity.subject),
+            Err(reason) => {
+                tracing::debug!(reason = reason.as_str(), "a token was refused");
+                Err(Refusal::unauthenticated())
+            }
+        }
     }
 
     async fn store(&self, governed: &Governed, message: &Value) -> Result<Answer, Refusal> {
@@ -278,7 +280,7 @@ impl<A: Authenticate> Gateway<A> {
     }
 }
 
-impl<A: Authenticate> Service for Gateway<A> {
+impl Service for Gateway {
     async fn handle(&self, request: Request<Incoming>, _peer: SocketAddr) -> Answer {
         self.answer(request).await
     }

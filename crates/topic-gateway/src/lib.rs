@@ -17,7 +17,7 @@ mod topic;
 
 pub use answer::{Answer, Problem, Refusal};
 pub use config::Config;
-pub use gateway::{Authenticate, Gateway, Parts, Settings};
+pub use gateway::{Gateway, Parts, Settings};
 pub use governance::{Documents, Governance, GovernanceError};
 pub use outcomes::{Known, Outcomes, Waiter};
 pub use profile::Profile;

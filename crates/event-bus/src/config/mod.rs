@@ -40,6 +40,9 @@ pub(crate) struct RootConfig {
     /// relay-outbound: the bus to sinks.
     #[serde(default)]
     pub(crate) outbound: Option<relay_outbound::Config>,
+    /// topic-gateway: governed topics to the bus.
+    #[serde(default)]
+    pub(crate) topics: Option<topic_gateway::Config>,
     /// The doctor's built-in source and route.
     #[serde(default)]
     pub(crate) doctor: Option<DoctorConfig>,
@@ -130,6 +133,7 @@ impl RootConfig {
         let mut problems = self.bus.validate();
         problems.extend(self.inbound.iter().flat_map(|inbound| inbound.validate(&subjects)));
         problems.extend(self.outbound.iter().flat_map(|outbound| outbound.validate(&subjects)));
+        problems.extend(self.topics.iter().flat_map(topic_gateway::Config::validate));
         problems.extend(self.secrets.validate());
         problems.extend(self.telemetry.validate());
         problems

@@ -26,6 +26,7 @@ fn with_those_of_the_sections(document: &Document, first: ConfigError) -> Vec<Co
         problem::<BusConfig>(document, "bus"),
         problem::<serve_inbound::Config>(document, "inbound"),
         problem::<relay_outbound::Config>(document, "outbound"),
+        problem::<topic_gateway::Config>(document, "topics"),
         problem::<DoctorConfig>(document, "doctor"),
         problem::<SecretsConfig>(document, "secrets"),
         problem::<TelemetryConfig>(document, "telemetry"),

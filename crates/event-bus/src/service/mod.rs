@@ -8,6 +8,7 @@ mod inbound;
 mod listener;
 mod outbound;
 mod reload;
+mod topics;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub(crate) use inbound::InboundService;
 pub(crate) use listener::bind;
 use listener::bind_admin;
 pub(crate) use outbound::OutboundService;
+use topics::TopicsService;
 
 /// What ending may take beyond the grace of a service itself.
 const GRACE_MARGIN: Duration = Duration::from_secs(5);
@@ -42,6 +44,8 @@ pub(crate) enum Mode {
     Inbound,
     /// relay-outbound alone.
     Outbound,
+    /// topic-gateway alone.
+    Topics,
     /// Every service that is configured.
     All,
 }
@@ -51,6 +55,7 @@ pub(crate) struct Bound {
     config: RootConfig,
     inbound: Option<inbound::Bound>,
     outbound: Option<outbound::Bound>,
+    topics: Option<topics::Bound>,
 }
 
 /// The services of this process. Cloning shares them.
@@ -64,6 +69,7 @@ pub(crate) struct Services {
     doctor: Option<Secret>,
     pub(crate) inbound: Option<InboundService>,
     pub(crate) outbound: Option<OutboundService>,
+    topics: Option<TopicsService>,
 }
 
 /// What every service is started with.
@@ -89,10 +95,13 @@ pub(crate) async fn run(source: ConfigSource, mode: Mode) -> Outcome {
 impl Bound {
     /// Binds every listener of the services of this mode.
     pub(crate) async fn bind(config: &RootConfig, mode: Mode) -> Result<Self, Failure> {
-        let (inbound, outbound) = match mode {
-            Mode::Inbound => (Some(require(&config.inbound, "inbound")?), None),
-            Mode::Outbound => (None, Some(require(&config.outbound, "outbound")?)),
-            Mode::All => (config.inbound.as_ref(), config.outbound.as_ref()),
+        let (inbound, outbound, topics) = match mode {
+            Mode::Inbound => (Some(require(&config.inbound, "inbound")?), None, None),
+            Mode::Outbound => (None, Some(require(&config.outbound, "outbound")?), None),
+            Mode::Topics => (None, None, Some(require(&config.topics, "topics")?)),
+            Mode::All => {
+                (config.inbound.as_ref(), config.outbound.as_ref(), config.topics.as_ref())
+            }
         };
         let inbound = match inbound {
             Some(inbound) => Some(inbound::Bound::bind(inbound).await?),
@@ -102,7 +111,11 @@ impl Bound {
             Some(outbound) => Some(outbound::Bound::bind(outbound).await?),
             None => None,
         };
-        Ok(Self { config: config.clone(), inbound, outbound })
+        let topics = match topics {
+            Some(topics) => Some(topics::Bound::bind(topics).await?),
+            None => None,
+        };
+        Ok(Self { config: config.clone(), inbound, outbound, topics })
     }
 
     /// Starts the services; their tasks end with the group.
@@ -131,7 +144,11 @@ impl Bound {
             Some(bound) => Some(Box::pin(bound.start(&mut start)).await?),
             None => None,
         };
-        Ok(Services { started: Arc::new(self.config), secrets, doctor, inbound, outbound })
+        let topics = match self.topics {
+            Some(bound) => Some(Box::pin(bound.start(&mut start)).await?),
+            None => None,
+        };
+        Ok(Services { started: Arc::new(self.config), secrets, doctor, inbound, outbound, topics })
     }
 }
 
@@ -166,18 +183,23 @@ impl Services {
     /// Whether every service can do its job.
     pub(crate) fn are_ready(&self) -> bool {
         let inbound = self.inbound.as_ref().is_none_or(|service| service.readiness.is_ready());
-        inbound && self.outbound.as_ref().is_none_or(|service| service.readiness.is_ready())
+        let topics = self.topics.as_ref().is_none_or(|service| service.readiness.is_ready());
+        inbound
+            && topics
+            && self.outbound.as_ref().is_none_or(|service| service.readiness.is_ready())
     }
 
     fn grace(&self) -> Duration {
         let inbound = self.inbound.as_ref().map(|service| service.grace);
         let outbound = self.outbound.as_ref().map(|service| service.grace);
-        inbound.max(outbound).unwrap_or_default()
+        let topics = self.topics.as_ref().map(|service| service.grace);
+        inbound.max(outbound).max(topics).unwrap_or_default()
     }
 
     fn buses(&self) -> impl Iterator<Item = &Bus> {
         let inbound = self.inbound.iter().map(|service| &service.bus);
-        inbound.chain(self.outbound.iter().map(|service| &service.bus))
+        let topics = self.topics.iter().map(|service| &service.bus);
+        inbound.chain(topics).chain(self.outbound.iter().map(|service| &service.bus))
     }
 }
 

@@ -1,0 +1,162 @@
+//! topic-gateway, composed.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use event_bus_core::subject::Pattern;
+use event_bus_runtime::bus::StreamRole;
+use event_bus_runtime::server::{self, Limits};
+use event_bus_runtime::{Bus, Metrics, Readiness};
+use http::HeaderValue;
+use tokio::net::TcpListener;
+use topic_gateway::token::{self, Keys, Tokens};
+use topic_gateway::{Config, Destination, Gateway, Governance, Outcomes, Parts, Settings};
+
+use super::{Start, bind, bind_admin, keep_streams};
+use crate::config::RootConfig;
+use crate::failure::Failure;
+
+const NAME: &str = "topic-gateway";
+
+const ADMIN: &str = "topic-gateway's admin listener";
+
+/// Kinds of sinks in the order in which answers name them; others follow.
+const ORDER: [&str; 3] = ["kafka", "eventbridge", "postgres"];
+
+/// A topic-gateway whose listeners are bound.
+pub(super) struct Bound {
+    config: Config,
+    http: TcpListener,
+    admin: Option<TcpListener>,
+}
+
+/// A running topic-gateway. Cloning shares it.
+#[derive(Clone)]
+pub(crate) struct TopicsService {
+    pub(crate) readiness: Readiness,
+    pub(crate) bus: Bus,
+    pub(crate) grace: Duration,
+}
+
+impl Bound {
+    pub(super) async fn bind(config: &Config) -> Result<Self, Failure> {
+        Ok(Self {
+            config: config.clone(),
+            http: bind(config.listen, NAME).await?,
+            admin: bind_admin(config.admin_listen, ADMIN).await?,
+        })
+    }
+
+    pub(super) async fn start(self, start: &mut Start<'_>) -> Result<TopicsService, Failure> {
+        let Self { config, http, admin } = self;
+        let address = http.local_addr()?;
+        let metrics = Metrics::new();
+        let readiness = Readiness::new(NAME);
+        for name in ["http", "bus", "streams"] {
+            readiness.dependency(name);
+        }
+        start.serve_admin(ADMIN, admin, &readiness, &metrics)?;
+        let governance = Governance::new(&config, |subject| destinations(start.config, subject));
+        let documents = governance.read().map_err(Failure::misuse)?;
+        let rules = governance.rules(&documents).map_err(Failure::misuse)?;
+        let settings = settings(&config)?;
+        let shutdown = start.tasks.shutdown().clone();
+        let keys = config.tokens.keys().ok_or_else(|| {
+            Failure::usage("topics.tokens: name one of keys_url and issuer".to_owned())
+        })?;
+        let fetching = Keys::fetch(keys);
+        let keys = shutdown.run_until_cancelled(fetching).await.ok_or(Failure::Quiet)?;
+        let keys = keys.map_err(|error| Failure::failed(event_bus_core::Chain(&error)))?;
+        let token_rules = token::Rules {
+            leeway: config.tokens.leeway,
+            audiences: config.tokens.audiences.clone(),
+            issuers: Vec::new(),
+        };
+        let tokens = Tokens::new(keys.clone(), token_rules, start.clock.clone());
+        let tokens = tokens.map_err(Failure::misuse)?;
+        let bus = start.connect(NAME, &metrics).await?;
+        let outcomes = Outcomes::new(bus.clone(), governance.routes());
+        let gateway = Gateway::new(Parts {
+            bus: bus.clone(),
+            stream: start.config.bus.streams.name(StreamRole::Events).to_owned(),
+            clock: start.clock.clone(),
+            tokens,
+            rules,
+            outcomes: outcomes.clone(),
+            settings,
+        });
+        start.tasks.spawn_fallible(
+            "topic-gateway's streams",
+            keep_streams(
+                bus.clone(),
+                start.config.bus.clone(),
+                vec![StreamRole::Events],
+                readiness.clone(),
+                shutdown.clone(),
+            ),
+        );
+        start.tasks.spawn("topic-gateway's keys", keys.run(shutdown.clone()));
+        let end = shutdown.clone();
+        start.tasks.spawn("topic-gateway's receipts", async move {
+            end.run_until_cancelled(outcomes.run()).await;
+        });
+        let (end, governed) = (shutdown.clone(), gateway.clone());
+        start.tasks.spawn("topic-gateway's documents", async move {
+            let following =
+                governance.follow(documents, move |rules| governed.replace_rules(rules));
+            end.run_until_cancelled(following).await;
+        });
+        let limits = Limits {
+            header_read_timeout: config.limits.header_read_timeout,
+            max_headers: config.limits.max_headers,
+            max_connections: config.limits.max_connections,
+        };
+        start.tasks.spawn_fallible(
+            NAME,
+            server::serve(gateway, limits, http, readiness.clone(), shutdown, config.grace),
+        );
+        tracing::info!(%address, topics = config.topic.len(), "topic-gateway listens");
+        Ok(TopicsService { readiness, bus, grace: config.grace })
+    }
+}
+
+/// The routes that carry a subject and tell what became of its events.
+fn destinations(config: &RootConfig, subject: &str) -> Vec<Destination> {
+    let routes = config.outbound.iter().flat_map(|outbound| &outbound.routes);
+    let carries = |subjects: &[String]| {
+        let mut patterns = subjects.iter().filter_map(|text| Pattern::parse(text).ok());
+        patterns.any(|pattern| pattern.matches(subject))
+    };
+    let mut found: Vec<_> = routes
+        .filter(|route| route.receipts && carries(&route.subjects))
+        .map(|route| Destination {
+            kind: route.sink.settings().kind(),
+            route: route.name.clone(),
+        })
+        .collect();
+    let rank = |kind: &str| ORDER.iter().position(|known| *known == kind).unwrap_or(ORDER.len());
+    found.sort_by_key(|destination| rank(destination.kind));
+    found
+}
+
+fn settings(config: &Config) -> Result<Settings, Failure> {
+    let api = match &config.api {
+        Some(path) => std::fs::read(path)
+            .map_err(|error| Failure::usage(format!("topics.api: {}: {error}", path.display())))?,
+        None => Vec::new(),
+    };
+    let location = config.token_provider.as_ref().map_or("", url::Url::as_str);
+    let limits = &config.limits;
+    Ok(Settings {
+        profile: config.compat,
+        api: Bytes::from(api),
+        token_provider: HeaderValue::from_str(location).map_err(Failure::misuse)?,
+        max_body_bytes: limits.max_body_bytes.as_usize(),
+        max_depth: limits.max_depth.get(),
+        body_read_timeout: limits.body_read_timeout,
+        max_bytes_in_flight: limits.max_bytes_in_flight.as_usize(),
+        max_concurrent_requests: limits.max_concurrent_requests.get(),
+        publish_within: config.publish_within,
+        delivered_within: config.delivered_within,
+    })
+}
