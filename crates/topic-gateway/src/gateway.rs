@@ -21,7 +21,9 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::answer::{self, Answer, Refusal};
+use crate::docs;
 use crate::failures;
+use crate::health::{self, Probe};
 use crate::json::{self, Limits, Value};
 use crate::outcomes::Outcomes;
 use crate::profile::Profile;
@@ -29,8 +31,8 @@ use crate::rules::{Governed, Rules};
 use crate::token::{self, Tokens};
 use crate::topic::Acknowledge;
 
-/// The page of `/docs`.
-const DOCS: &str = include_str!("docs.html");
+/// What `/api` serves where no file is named.
+pub const API: &str = include_str!("api.yaml");
 
 /// Endpoint of dedup ids.
 const ENDPOINT: &str = "topics";
@@ -49,6 +51,8 @@ pub struct Parts {
     pub rules: Rules,
     /// What becomes of events.
     pub outcomes: Outcomes,
+    /// What `/health` asks.
+    pub probes: Vec<Probe>,
     /// Settings.
     pub settings: Settings,
 }
@@ -91,6 +95,7 @@ struct Shared {
     rules: ArcSwap<Rules>,
     outcomes: Outcomes,
     settings: Settings,
+    probes: Vec<Probe>,
     room: Room,
     permits: Semaphore,
     started: Instant,
@@ -99,7 +104,7 @@ struct Shared {
 impl Gateway {
     /// Opens nothing.
     pub fn new(parts: Parts) -> Self {
-        let Parts { bus, stream, clock, tokens, rules, outcomes, settings } = parts;
+        let Parts { bus, stream, clock, tokens, rules, outcomes, probes, settings } = parts;
         Self(Arc::new(Shared {
             publisher: Publisher::new(bus.clone()),
             bus,
@@ -108,6 +113,7 @@ impl Gateway {
             tokens,
             rules: ArcSwap::from_pointee(rules),
             outcomes,
+            probes,
             room: Room::new(settings.max_bytes_in_flight),
             permits: Semaphore::new(settings.max_concurrent_requests),
             settings,
@@ -143,13 +149,9 @@ impl Gateway {
             "/api" => {
                 Ok(answer::content(StatusCode::OK, "application/yaml", self.0.settings.api.clone()))
             }
-            "/docs" if head_only => Ok(answer::content(
-                StatusCode::OK,
-                "text/html",
-                Bytes::from_static(DOCS.as_bytes()),
-            )),
+            "/docs" if head_only => Ok(docs::page()),
             "/token" => Ok(answer::see_other(&self.0.settings.token_provider)),
-            "/health" if head_only => Ok(self.health()),
+            "/health" if head_only => Ok(self.health().await),
             "/topics" => {
                 let rules = self.0.rules.load();
                 Ok(answer::json(StatusCode::OK, &rules.names().collect::<Vec<_>>()))
@@ -163,7 +165,11 @@ impl Gateway {
                         _ => Ok(answer::method_not_allowed("GET, HEAD, POST", profile)),
                     }
                 }
-                Some(_) | None => Err(Refusal::no_route(profile)),
+                Some(_) => Err(Refusal::no_route(profile)),
+                None if head_only && is_get => {
+                    docs::asset(&path).await.ok_or_else(|| Refusal::no_route(profile))
+                }
+                None => Err(Refusal::no_route(profile)),
             },
         }
     }
@@ -175,12 +181,9 @@ impl Gateway {
         Ok(answer::content(StatusCode::OK, "application/json", Bytes::from(text)))
     }
 
-    fn health(&self) -> Answer {
-        let uptime = self.0.started.elapsed().as_secs();
-        let connected = self.0.bus.connected();
-        let status = if connected { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        let state = if connected { "ok" } else { "degraded" };
-        answer::json(status, &serde_json::json!({ "status": state, "uptime_seconds": uptime }))
+    async fn health(&self) -> Answer {
+        let bus = if self.0.bus.connected() { Ok(()) } else { Err("not connected".to_owned()) };
+        health::answer(bus, &self.0.probes, self.0.started.elapsed().as_secs()).await
     }
 
     /// In the order of the contract (section 3), but for what it names as better: who sends is asked before what is sent.

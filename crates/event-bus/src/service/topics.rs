@@ -1,5 +1,6 @@
 //! topic-gateway, composed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -72,7 +73,7 @@ impl Bound {
             audiences: config.tokens.audiences.clone(),
             issuers: Vec::new(),
         };
-        let tokens = Tokens::new(keys.clone(), token_rules, start.clock.clone());
+        let tokens = Tokens::new(Arc::clone(&keys), token_rules, start.clock.clone());
         let tokens = tokens.map_err(Failure::misuse)?;
         let bus = start.connect(NAME, &metrics).await?;
         let outcomes = Outcomes::new(bus.clone(), governance.routes());
@@ -83,6 +84,7 @@ impl Bound {
             tokens,
             rules,
             outcomes: outcomes.clone(),
+            probes: Vec::new(),
             settings,
         });
         start.tasks.spawn_fallible(
@@ -129,10 +131,7 @@ fn destinations(config: &RootConfig, subject: &str) -> Vec<Destination> {
     };
     let mut found: Vec<_> = routes
         .filter(|route| route.receipts && carries(&route.subjects))
-        .map(|route| Destination {
-            kind: route.sink.settings().kind(),
-            route: route.name.clone(),
-        })
+        .map(|route| Destination { kind: route.sink.settings().kind(), route: route.name.clone() })
         .collect();
     let rank = |kind: &str| ORDER.iter().position(|known| *known == kind).unwrap_or(ORDER.len());
     found.sort_by_key(|destination| rank(destination.kind));
@@ -143,7 +142,7 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
     let api = match &config.api {
         Some(path) => std::fs::read(path)
             .map_err(|error| Failure::usage(format!("topics.api: {}: {error}", path.display())))?,
-        None => Vec::new(),
+        None => topic_gateway::API.as_bytes().to_vec(),
     };
     let location = config.token_provider.as_ref().map_or("", url::Url::as_str);
     let limits = &config.limits;
