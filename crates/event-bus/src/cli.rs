@@ -14,6 +14,7 @@ use crate::commands::{
 use crate::config::ConfigSource;
 use crate::failure::{EXIT_MISUSE, Outcome};
 use crate::output::Output;
+use crate::reference;
 use crate::service::{self, Mode};
 use crate::up;
 
@@ -58,7 +59,7 @@ enum Command {
     /// Run the relay: events from the bus to sinks
     RelayOutbound,
     /// Run the gateway of governed topics: messages with tokens and schemas to the bus
-    TopicGateway,
+    TopicGateway(reference::Arguments),
     /// Prove that a running system does its job, or explain a finding
     Doctor(doctor::Arguments),
     /// Publish one CloudEvent
@@ -112,7 +113,7 @@ impl Cli {
             Command::Up(arguments) => Box::pin(up::run(arguments, context)).await,
             Command::ServeInbound => service::run(context.source, Mode::Inbound).await,
             Command::RelayOutbound => service::run(context.source, Mode::Outbound).await,
-            Command::TopicGateway => service::run(context.source, Mode::Topics).await,
+            Command::TopicGateway(arguments) => Box::pin(reference::run(arguments, context)).await,
             Command::Doctor(arguments) => doctor::run(arguments, &context).await,
             Command::Publish(arguments) => publish::run(arguments, &context).await,
             Command::Sink(arguments) => up::run_sink(arguments, &context).await,

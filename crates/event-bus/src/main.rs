@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod failure;
 mod output;
+mod reference;
 mod service;
 mod up;
 

@@ -52,6 +52,13 @@ pub(crate) struct Arguments {
     sink_listen: Option<SocketAddr>,
 }
 
+impl Arguments {
+    /// Runs what a file says, with a broker on any free port.
+    pub(crate) fn for_file(data: PathBuf, nats_server: Option<PathBuf>) -> Self {
+        Self { data, nats_server, nats_port: Some(0), listen: None, sink_listen: None }
+    }
+}
+
 pub(crate) async fn run(arguments: Arguments, context: Context) -> Outcome {
     let (plan, _lock) = Plan::make(&arguments, &context)?;
     let program = locate::nats_server(arguments.nats_server.as_deref(), context.source.env())?;

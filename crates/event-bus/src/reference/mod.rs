@@ -1,0 +1,80 @@
+//! `event-bus topic-gateway --conf-dir`: the configuration of the reference (EventGate, section 5), run as it is.
+//!
+//! It is translated into a configuration of our own, which is written into the data folder for whoever wants to see it,
+//! and then run: the gateway, the relay with the routes that follow from it, and a broker unless one is named.
+
+mod conf_dir;
+mod translate;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use topic_gateway::Profile;
+
+use self::conf_dir::ConfDir;
+use self::translate::Translation;
+use crate::cli::Context;
+use crate::failure::{Failure, Outcome};
+use crate::service::{self, Mode};
+use crate::up;
+
+/// Names a broker that is there already.
+const BROKER_VARIABLE: &str = "EVENT_BUS__BUS__URL";
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Folder with config.json, access.json and topic_schemas of EventGate, which is run as it is, with a broker of its own
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    conf_dir: Option<PathBuf>,
+    /// Address of the gateway
+    #[arg(long, value_name = "ADDRESS", requires = "conf_dir", default_value = "127.0.0.1:8090")]
+    listen: SocketAddr,
+    /// Wording of answers, head or seed
+    #[arg(long, value_name = "VERSION", requires = "conf_dir", default_value = "head", value_parser = parse_profile)]
+    compat: Profile,
+    /// Folder for the data of the broker and the configuration that is made
+    #[arg(long, value_name = "DIR", requires = "conf_dir", default_value = ".run/topic-gateway")]
+    data: PathBuf,
+    /// The nats-server to run; NATS_SERVER names it too
+    #[arg(long, value_name = "PATH", requires = "conf_dir")]
+    nats_server: Option<PathBuf>,
+}
+
+pub(crate) async fn run(arguments: Arguments, context: Context) -> Outcome {
+    let Some(folder) = &arguments.conf_dir else {
+        return service::run(context.source, Mode::Topics).await;
+    };
+    let conf_dir = ConfDir::read(folder, arguments.compat)?;
+    fs::create_dir_all(&arguments.data)?;
+    let translation = Translation {
+        conf_dir,
+        env: context.source.env(),
+        listen: arguments.listen,
+        profile: arguments.compat,
+        data: &arguments.data,
+    };
+    let file = arguments.data.join("event-bus.toml");
+    fs::write(&file, translation.text().await?)?;
+    let has_broker = context.source.env().get(BROKER_VARIABLE).is_some();
+    let source = context.source.with_file(file);
+    if has_broker {
+        return service::run(source, Mode::All).await;
+    }
+    let arguments = up::Arguments::for_file(arguments.data, arguments.nats_server);
+    Box::pin(up::run(arguments, Context { source, output: context.output })).await
+}
+
+fn parse_profile(text: &str) -> Result<Profile, String> {
+    match text {
+        "head" => Ok(Profile::Head),
+        "seed" => Ok(Profile::Seed),
+        _ => Err("write head or seed".to_owned()),
+    }
+}
+
+/// Something in the folder cannot be used.
+fn wrong(what: impl std::fmt::Display) -> Failure {
+    Failure::usage(what.to_string())
+}

@@ -1,0 +1,293 @@
+//! From the files of a folder to a configuration of our own.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use event_bus_core::Chain;
+use event_bus_runtime::{EnvMap, SecretRef, SecretResolver, SecretsConfig};
+use serde_json::Value as Json;
+use toml::{Table, Value};
+use topic_gateway::Profile;
+
+use super::conf_dir::{ConfDir, TopicFile};
+use super::wrong;
+use crate::failure::Failure;
+
+/// The example whose routes write the reference's topics into its tables.
+const TABLES: &str = include_str!("../../../../examples/topics/event-bus.toml");
+
+/// Seconds for Kafka to confirm, unless the environment says otherwise.
+const FLUSH_TIMEOUT: f64 = 7.0;
+
+/// Seconds that the gateway waits beyond that.
+const MARGIN: f64 = 3.0;
+
+/// What becomes a configuration.
+pub(super) struct Translation<'a> {
+    pub(super) conf_dir: ConfDir,
+    pub(super) env: &'a EnvMap,
+    pub(super) listen: SocketAddr,
+    pub(super) profile: Profile,
+    pub(super) data: &'a Path,
+}
+
+impl Translation<'_> {
+    /// The configuration as TOML.
+    pub(super) async fn text(&self) -> Result<String, Failure> {
+        let mut root = Table::new();
+        let aws = self.aws();
+        let routes = self.routes(&aws).await?;
+        root.insert("topics".to_owned(), Value::Table(self.topics()?));
+        let outbound = table([("routes", Value::Array(routes))]);
+        root.insert("outbound".to_owned(), Value::Table(outbound));
+        if !aws.is_empty() {
+            root.insert("secrets".to_owned(), Value::Table(table([("aws", Value::Table(aws))])));
+        }
+        if let Some(level) = self.env.get("LOG_LEVEL") {
+            let filter = match level.to_lowercase().as_str() {
+                "trace" | "debug" | "info" => level.to_lowercase(),
+                "warning" | "warn" => "warn".to_owned(),
+                "error" | "critical" => "error".to_owned(),
+                _ => "info".to_owned(),
+            };
+            let telemetry = table([("log_filter", Value::String(filter))]);
+            root.insert("telemetry".to_owned(), Value::Table(telemetry));
+        }
+        let text = toml::to_string(&root).map_err(wrong)?;
+        Ok(format!(
+            "# Made from a configuration folder of EventGate; it is written anew at each start.\n{text}"
+        ))
+    }
+
+    fn topics(&self) -> Result<Table, Failure> {
+        let config = &self.conf_dir.config;
+        let mut tokens = table([("keys_url", text(config.keys_url()?))]);
+        match &config.ssl_ca_bundle {
+            None | Some(Json::Bool(true)) => {}
+            Some(Json::Bool(false)) => drop(tokens.insert("insecure".to_owned(), true.into())),
+            Some(Json::String(path)) => drop(tokens.insert("ca".to_owned(), text(path))),
+            Some(other) => {
+                return Err(wrong(format!(
+                    "config.json: ssl_ca_bundle is {other}; write true, false or a path"
+                )));
+            }
+        }
+        let mut topics = table([
+            ("listen", text(&self.listen.to_string())),
+            ("compat", text(if self.profile == Profile::Seed { "seed" } else { "head" })),
+            ("access", path(&self.conf_dir.access)),
+            ("delivered_within", text(&seconds(self.flush_timeout() + MARGIN))),
+            ("tokens", Value::Table(tokens)),
+            (
+                "topic",
+                Value::Array(self.conf_dir.topics.iter().map(|each| topic(each).into()).collect()),
+            ),
+        ]);
+        if !config.token_provider_url.is_empty() {
+            topics.insert("token_provider".to_owned(), text(&config.token_provider_url));
+        }
+        if let Some(api) = &self.conf_dir.api {
+            topics.insert("api".to_owned(), path(api));
+        }
+        Ok(topics)
+    }
+
+    async fn routes(&self, aws: &Table) -> Result<Vec<Value>, Failure> {
+        let config = &self.conf_dir.config;
+        let mut routes = Vec::new();
+        let all = "fleet.topic.>";
+        if !config.kafka_bootstrap_server.is_empty() {
+            routes.push(route("kafka", all, ("kafka", self.kafka()?)));
+        }
+        if !config.event_bus_arn.is_empty() {
+            let mut sink = table([
+                ("bus", text(&config.event_bus_arn)),
+                ("source", text("{type}")),
+                ("detail_type", text("JSON")),
+                ("detail", text("data")),
+            ]);
+            if let Some(url) = self.endpoint("EVENTBRIDGE") {
+                sink.insert("endpoint_url".to_owned(), text(&url));
+            }
+            routes.push(route("eventbridge", all, ("eventbridge", sink)));
+        }
+        if let Some(connection) = self.postgres(aws).await? {
+            routes.extend(self.tables(&connection)?);
+        }
+        Ok(routes)
+    }
+
+    fn kafka(&self) -> Result<Table, Failure> {
+        let config = &self.conf_dir.config;
+        let brokers = config.kafka_bootstrap_server.split(',').map(|broker| text(broker.trim()));
+        let mut sink = table([
+            ("brokers", Value::Array(brokers.collect())),
+            ("topic", text("{type}")),
+            ("format", text("data")),
+            ("missing_key", text("empty")),
+            ("timeout", text(&seconds(self.flush_timeout()))),
+        ]);
+        // Both together switch it on (section 5); then the others must be there.
+        let (Some(principal), Some(key)) =
+            (&config.kafka_sasl_kerberos_principal, &config.kafka_ssl_key_path)
+        else {
+            return Ok(sink);
+        };
+        let needed = |value: &Option<String>, name: &str| {
+            value.clone().ok_or_else(|| {
+                wrong(format!("config.json: {name} is missing, which Kerberos needs"))
+            })
+        };
+        let keytab =
+            needed(&config.kafka_sasl_kerberos_keytab_path, "kafka_sasl_kerberos_keytab_path")?;
+        let ca = needed(&config.kafka_ssl_ca_path, "kafka_ssl_ca_path")?;
+        let certificate = needed(&config.kafka_ssl_cert_path, "kafka_ssl_cert_path")?;
+        let password = needed(&config.kafka_ssl_key_password, "kafka_ssl_key_password")?;
+        let file = self.data.join("kafka_ssl_key_password");
+        fs::write(&file, password)?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
+        let sasl = table([
+            ("mechanism", text("GSSAPI")),
+            ("service", text("kafka")),
+            ("principal", text(principal)),
+            ("keytab", text(&keytab)),
+        ]);
+        let tls = table([
+            ("ca", text(&ca)),
+            ("certificate", text(&certificate)),
+            ("key", Value::Table(table([("file", text(key))]))),
+        ]);
+        let secret = table([("ssl.key.password", Value::Table(table([("file", path(&file))])))]);
+        sink.insert("sasl".to_owned(), Value::Table(sasl));
+        sink.insert("tls".to_owned(), Value::Table(tls));
+        sink.insert("librdkafka_secrets".to_owned(), Value::Table(secret));
+        Ok(sink)
+    }
+
+    /// How to reach PostgreSQL: from a secret, of which only the password stays one.
+    async fn postgres(&self, aws: &Table) -> Result<Option<Table>, Failure> {
+        let name = self.env.get("POSTGRES_SECRET_NAME").filter(|name| !name.is_empty());
+        let region = self.env.get("POSTGRES_SECRET_REGION").filter(|region| !region.is_empty());
+        let (Some(name), Some(_)) = (name, region) else { return Ok(None) };
+        let settings: SecretsConfig =
+            toml::Value::Table(table([("aws", Value::Table(aws.clone()))]))
+                .try_into()
+                .map_err(wrong)?;
+        let resolver = SecretResolver::new(self.env.clone(), &settings);
+        let mut connection = Table::new();
+        for field in ["host", "port", "database", "user"] {
+            let reference: SecretRef = toml::Value::Table(table([(
+                "aws_secrets_manager",
+                text(&format!("{name}#{field}")),
+            )]))
+            .try_into()
+            .map_err(wrong)?;
+            let fetched = resolver.fetch([&reference]).await;
+            let value = fetched.and_then(|()| resolver.resolve(&reference)).map_err(|error| {
+                let why = Chain(&error);
+                wrong(format!("PostgreSQL connection field '{field}' not configured: {why}"))
+            })?;
+            let value = String::from_utf8_lossy(value.expose()).into_owned();
+            let value =
+                match field {
+                    "port" => Value::Integer(value.parse().map_err(|_| {
+                        wrong(format!("the port of the secret {name} is no number"))
+                    })?),
+                    _ => Value::String(value),
+                };
+            connection.insert(field.to_owned(), value);
+        }
+        let password = table([("aws_secrets_manager", text(&format!("{name}#password")))]);
+        connection.insert("password".to_owned(), Value::Table(password));
+        // As the driver of the reference does.
+        connection.insert("tls".to_owned(), text("prefer"));
+        Ok(Some(connection))
+    }
+
+    /// The routes of the example, for the topics that are here, with this connection.
+    fn tables(&self, connection: &Table) -> Result<Vec<Value>, Failure> {
+        let example: Table = toml::from_str(TABLES).map_err(wrong)?;
+        let routes = example["outbound"]["routes"].as_array().cloned().unwrap_or_default();
+        let mut made = Vec::new();
+        for mut route in routes {
+            let subject = route["subjects"][0].as_str().unwrap_or_default().to_owned();
+            let here = |topic: &TopicFile| subject == format!("fleet.topic.{}", topic.name);
+            if !self.conf_dir.topics.iter().any(here) {
+                continue;
+            }
+            let name = format!("postgres-{}", route["name"].as_str().unwrap_or_default());
+            if let Some(route) = route.as_table_mut() {
+                route.insert("name".to_owned(), text(&name));
+                route.insert("receipts".to_owned(), true.into());
+            }
+            if let Some(sink) = route["sink"]["postgres"].as_table_mut() {
+                sink.extend(connection.clone());
+            }
+            made.push(route);
+        }
+        Ok(made)
+    }
+
+    fn aws(&self) -> Table {
+        let mut aws = Table::new();
+        let region = self.env.get("POSTGRES_SECRET_REGION").filter(|region| !region.is_empty());
+        if let Some(region) = region {
+            aws.insert("region".to_owned(), text(region));
+        }
+        if let Some(url) = self.endpoint("SECRETS_MANAGER") {
+            aws.insert("endpoint_url".to_owned(), text(&url));
+        }
+        aws
+    }
+
+    /// Where a service of AWS is instead of its own address.
+    fn endpoint(&self, service: &str) -> Option<String> {
+        let own = self.env.get(&format!("AWS_ENDPOINT_URL_{service}"));
+        own.or_else(|| self.env.get("AWS_ENDPOINT_URL")).map(ToString::to_string)
+    }
+
+    fn flush_timeout(&self) -> f64 {
+        let given = self.env.get("KAFKA_FLUSH_TIMEOUT").and_then(|text| text.parse().ok());
+        given.filter(|seconds: &f64| *seconds > 0.0).unwrap_or(FLUSH_TIMEOUT)
+    }
+}
+
+fn topic(topic: &TopicFile) -> Table {
+    let mut made = table([
+        ("name", text(&topic.name)),
+        ("schema", path(&topic.schema)),
+        ("id", text("event_id")),
+        ("acknowledge", text("delivered")),
+    ]);
+    if let Some(key) = &topic.key {
+        made.insert("key".to_owned(), text(key));
+    }
+    made
+}
+
+fn route(name: &str, subject: &str, (kind, sink): (&str, Table)) -> Value {
+    Value::Table(table([
+        ("name", text(name)),
+        ("subjects", Value::Array(vec![text(subject)])),
+        ("receipts", true.into()),
+        ("sink", Value::Table(table([(kind, Value::Table(sink))]))),
+    ]))
+}
+
+fn table<const N: usize>(entries: [(&str, Value); N]) -> Table {
+    entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn text(text: &str) -> Value {
+    Value::String(text.to_owned())
+}
+
+fn path(path: &Path) -> Value {
+    Value::String(path.display().to_string())
+}
+
+fn seconds(seconds: f64) -> String {
+    format!("{}ms", (seconds * 1000.0).round())
+}
