@@ -8,7 +8,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 const CORE: &str = "event-bus-core";
 const RUNTIME: &str = "event-bus-runtime";
 const DOCTOR: &str = "event-bus-doctor";
-const SERVICES: [&str; 3] = [DOCTOR, "relay-outbound", "serve-inbound"];
+const SERVICES: [&str; 4] = [DOCTOR, "relay-outbound", "serve-inbound", "topic-gateway"];
 
 /// What would let `core` wait, reach out or look at the clock of the machine.
 const IMPURE: [&str; 9] =
