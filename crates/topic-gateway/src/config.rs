@@ -1,5 +1,6 @@
 //! `[topics]`: the settings of the gateway, as they stand in the file.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::profile::Profile;
+use crate::storage::ColumnType;
 use crate::token::{KeySource, KeysOptions, Trust};
 use crate::topic::Acknowledge;
 
@@ -72,6 +74,10 @@ pub struct TopicConfig {
     /// Field whose value is the key of Kafka's records.
     #[serde(default)]
     pub key: Option<String>,
+    /// Columns that its fields are stored in later, such as `job_id = "uuid not null"`: a message that they cannot take is
+    /// refused with 400 before anything is accepted. `a.b` is a field in a field, `a[].b` one of each element.
+    #[serde(default)]
+    pub storage: BTreeMap<String, ColumnType>,
     /// When a producer is answered: `durable` (by default), or `delivered`, for which every route of the topic needs
     /// `receipts = true`.
     #[serde(default)]

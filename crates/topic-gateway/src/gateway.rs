@@ -300,10 +300,9 @@ fn check(
     rules.decide(subject, name, message).map_err(|denied| {
         Refusal::new(StatusCode::FORBIDDEN, denied.error_type(), denied.message())
     })?;
-    governed
-        .schema
-        .check(message)
-        .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "validation", error.message))
+    let invalid = |message| Refusal::new(StatusCode::BAD_REQUEST, "validation", message);
+    governed.schema.check(message).map_err(|error| invalid(error.message))?;
+    governed.storage.check(message).map_err(|error| invalid(error.to_string()))
 }
 
 fn busy(profile: Profile) -> Refusal {

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::profile::Profile;
 use crate::rules::{Governed, Rules};
 use crate::schema::{Options, Schema, SchemaError};
+use crate::storage::Storage;
 use crate::topic::{Destination, Topic};
 
 /// How often the documents are looked at.
@@ -20,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The documents of a configuration, and the topics that they govern.
 #[derive(Clone, Debug)]
 pub struct Governance {
-    topics: Vec<(Topic, PathBuf)>,
+    topics: Vec<(Topic, Storage, PathBuf)>,
     access: PathBuf,
     profile: Profile,
 }
@@ -78,14 +79,14 @@ impl Governance {
                 destinations: Vec::new(),
             };
             made.destinations = destinations(&made.subject());
-            (made, topic.schema.clone())
+            (made, Storage::new(topic.storage.clone()), topic.schema.clone())
         });
         Self { topics: topics.collect(), access: config.access.clone(), profile: config.compat }
     }
 
     /// All routes that somebody may wait for.
     pub fn routes(&self) -> Vec<String> {
-        let destinations = self.topics.iter().flat_map(|(topic, _)| &topic.destinations);
+        let destinations = self.topics.iter().flat_map(|(topic, ..)| &topic.destinations);
         let mut routes: Vec<_> = destinations.map(|each| each.route.clone()).collect();
         routes.sort();
         routes.dedup();
@@ -94,7 +95,7 @@ impl Governance {
 
     /// The documents as they are now.
     pub fn read(&self) -> Result<Documents, GovernanceError> {
-        let schemas = self.topics.iter().map(|(_, path)| read(path)).collect::<Result<_, _>>()?;
+        let schemas = self.topics.iter().map(|(.., path)| read(path)).collect::<Result<_, _>>()?;
         Ok(Documents { schemas, access: read(&self.access)? })
     }
 
@@ -104,7 +105,7 @@ impl Governance {
             GovernanceError::Access { path: self.access.clone(), source: Box::new(source) }
         })?;
         let mut governed = Vec::with_capacity(self.topics.len());
-        for ((topic, path), text) in self.topics.iter().zip(&documents.schemas) {
+        for ((topic, storage, path), text) in self.topics.iter().zip(&documents.schemas) {
             let schema = Schema::parse(text, &Options::default()).map_err(|source| {
                 GovernanceError::Schema {
                     topic: topic.name.clone(),
@@ -112,7 +113,7 @@ impl Governance {
                     source: Box::new(source),
                 }
             })?;
-            governed.push(Governed { topic: topic.clone(), schema });
+            governed.push(Governed { topic: topic.clone(), schema, storage: storage.clone() });
         }
         for warning in access.warnings() {
             tracing::warn!(warning, "the access document says something that has no effect");

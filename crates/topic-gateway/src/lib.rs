@@ -14,6 +14,7 @@ mod outcomes;
 mod profile;
 mod rules;
 pub mod schema;
+mod storage;
 pub mod token;
 mod topic;
 
@@ -25,4 +26,5 @@ pub use health::Probe;
 pub use outcomes::{Known, Outcomes, Waiter};
 pub use profile::Profile;
 pub use rules::{Governed, Rules};
+pub use storage::{ColumnType, Storage, Unstorable};
 pub use topic::{Acknowledge, Destination, Topic};

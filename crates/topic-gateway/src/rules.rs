@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use crate::access::{Access, Denied, FieldValue};
 use crate::json::Value;
 use crate::schema::Schema;
+use crate::storage::Storage;
 use crate::topic::Topic;
 
 /// A topic with its schema.
@@ -15,6 +16,8 @@ pub struct Governed {
     pub topic: Topic,
     /// What its messages must fit.
     pub schema: Schema,
+    /// Where they must fit later.
+    pub storage: Storage,
 }
 
 /// The rules of all topics.

@@ -18,6 +18,9 @@ use crate::failure::Failure;
 /// The example whose routes write the reference's topics into its tables.
 const TABLES: &str = include_str!("../../../../examples/topics/event-bus.toml");
 
+/// What those tables can take, by topic.
+const COLUMNS: &str = include_str!("columns.toml");
+
 /// Seconds for Kafka to confirm, unless the environment says otherwise.
 const FLUSH_TIMEOUT: f64 = 7.0;
 
@@ -63,6 +66,7 @@ impl Translation<'_> {
 
     fn topics(&self) -> Result<Table, Failure> {
         let config = &self.conf_dir.config;
+        let stored = self.postgres_secret().is_some();
         let mut tokens = table([("keys_url", text(config.keys_url()?))]);
         match &config.ssl_ca_bundle {
             None | Some(Json::Bool(true)) => {}
@@ -82,7 +86,9 @@ impl Translation<'_> {
             ("tokens", Value::Table(tokens)),
             (
                 "topic",
-                Value::Array(self.conf_dir.topics.iter().map(|each| topic(each).into()).collect()),
+                Value::Array(
+                    self.conf_dir.topics.iter().map(|each| topic(each, stored).into()).collect(),
+                ),
             ),
         ]);
         if !config.token_provider_url.is_empty() {
@@ -168,9 +174,7 @@ impl Translation<'_> {
 
     /// How to reach PostgreSQL: from a secret, of which only the password stays one.
     async fn postgres(&self, aws: &Table) -> Result<Option<Table>, Failure> {
-        let name = self.env.get("POSTGRES_SECRET_NAME").filter(|name| !name.is_empty());
-        let region = self.env.get("POSTGRES_SECRET_REGION").filter(|region| !region.is_empty());
-        let (Some(name), Some(_)) = (name, region) else { return Ok(None) };
+        let Some(name) = self.postgres_secret() else { return Ok(None) };
         let settings: SecretsConfig =
             toml::Value::Table(table([("aws", Value::Table(aws.clone()))]))
                 .try_into()
@@ -204,6 +208,12 @@ impl Translation<'_> {
         // As the driver of the reference does.
         connection.insert("tls".to_owned(), text("prefer"));
         Ok(Some(connection))
+    }
+
+    /// Name of the secret; without it, or without its region, there is no PostgreSQL.
+    fn postgres_secret(&self) -> Option<&str> {
+        let given = |name| self.env.get(name).filter(|value| !value.is_empty());
+        given("POSTGRES_SECRET_REGION").and_then(|_| given("POSTGRES_SECRET_NAME"))
     }
 
     /// The routes of the example, for the topics that are here, with this connection.
@@ -254,7 +264,8 @@ impl Translation<'_> {
     }
 }
 
-fn topic(topic: &TopicFile) -> Table {
+/// `stored` says that there are tables of PostgreSQL for the topics that have some.
+fn topic(topic: &TopicFile, stored: bool) -> Table {
     let mut made = table([
         ("name", text(&topic.name)),
         ("schema", path(&topic.schema)),
@@ -264,7 +275,16 @@ fn topic(topic: &TopicFile) -> Table {
     if let Some(key) = &topic.key {
         made.insert("key".to_owned(), text(key));
     }
+    if stored && let Some(columns) = storage(&topic.name) {
+        made.insert("storage".to_owned(), Value::Table(columns));
+    }
     made
+}
+
+/// The columns of a topic's tables (section 9).
+fn storage(topic: &str) -> Option<Table> {
+    let columns: Table = toml::from_str(COLUMNS).unwrap_or_default();
+    columns.get(topic)?.as_table().cloned()
 }
 
 fn route(name: &str, subject: &str, (kind, sink): (&str, Table)) -> Value {

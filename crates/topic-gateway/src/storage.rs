@@ -1,0 +1,272 @@
+//! Whether a message can be stored where its topic is stored, asked before anything is accepted.
+//!
+//! Without this, a value that a table cannot take would be found out late: with the event already accepted, and with other
+//! destinations already served (EventGate, section 9).
+
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, de};
+
+use crate::json::Value;
+
+/// The last millisecond of the year 9999.
+const LAST_INSTANT: f64 = 253_402_300_799_999.0;
+
+/// What a column can take, as SQL writes it: `uuid`, `varchar(255)`, `text`, `bigint`, `integer`, `jsonb` or `instant`
+/// (milliseconds since 1970), with ` not null` behind it if there must be a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColumnType {
+    kind: Kind,
+    not_null: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Uuid,
+    Varchar(usize),
+    Text,
+    Bigint,
+    Integer,
+    Jsonb,
+    Instant,
+}
+
+/// Fields of messages and the columns that take them. `a.b` is a field in a field, `a[].b` one of each element.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Storage(Vec<(String, ColumnType)>);
+
+/// A value that cannot be stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Field '{field}' cannot be stored: {reason}")]
+pub struct Unstorable {
+    field: String,
+    reason: String,
+}
+
+impl Storage {
+    /// From fields to types.
+    pub fn new(fields: impl IntoIterator<Item = (String, ColumnType)>) -> Self {
+        Self(fields.into_iter().collect())
+    }
+
+    /// Whether every field can be stored.
+    pub fn check(&self, message: &Value) -> Result<(), Unstorable> {
+        for (field, column) in &self.0 {
+            walk(message, field, column)
+                .map_err(|reason| Unstorable { field: field.clone(), reason })?;
+        }
+        Ok(())
+    }
+}
+
+fn walk(value: &Value, path: &str, column: &ColumnType) -> Result<(), String> {
+    let (first, rest) = path.split_once('.').map_or((path, None), |(a, b)| (a, Some(b)));
+    let (name, each) = first.strip_suffix("[]").map_or((first, false), |name| (name, true));
+    let found = value.get(name).filter(|found| !matches!(found, Value::Null));
+    let Some(found) = found else {
+        // Nobody asks for the fields of what is not there.
+        let missing = rest.is_none() && !each && column.not_null;
+        return if missing { Err("it is missing".to_owned()) } else { Ok(()) };
+    };
+    match (each, rest) {
+        (true, Some(rest)) => {
+            let elements = found.as_array().unwrap_or_default();
+            elements.iter().try_for_each(|element| walk(element, rest, column))
+        }
+        (false, Some(rest)) => walk(found, rest, column),
+        (_, None) => column.takes(found),
+    }
+}
+
+impl ColumnType {
+    fn takes(&self, value: &Value) -> Result<(), String> {
+        let wrong = |what: &str| Err(format!("{} is not {what}", short(value)));
+        match self.kind {
+            Kind::Uuid => match value.as_str() {
+                Some(text) if is_uuid(text) => Ok(()),
+                _ => wrong("a UUID"),
+            },
+            Kind::Varchar(most) => {
+                let length = value.as_str().map_or(0, |text| text.chars().count());
+                if length > most {
+                    return Err(format!("{length} characters, and {most} are the most"));
+                }
+                without_nul(value)
+            }
+            Kind::Text | Kind::Jsonb => without_nul(value),
+            Kind::Bigint => match whole(value) {
+                Some(number) if i64::try_from(number).is_ok() => Ok(()),
+                _ => wrong("a whole number of 64 bits"),
+            },
+            Kind::Integer => match whole(value) {
+                Some(number) if i32::try_from(number).is_ok() => Ok(()),
+                _ => wrong("a whole number of 32 bits"),
+            },
+            Kind::Instant => {
+                let instant = value.as_number().map(crate::json::Number::to_f64);
+                match instant {
+                    Some(instant) if instant.abs() <= LAST_INSTANT => Ok(()),
+                    _ => wrong("an instant before the year 10000, in milliseconds"),
+                }
+            }
+        }
+    }
+}
+
+/// The forms that PostgreSQL reads: with hyphens, without, and in braces.
+fn is_uuid(text: &str) -> bool {
+    !text.starts_with("urn:") && uuid::Uuid::parse_str(text).is_ok()
+}
+
+/// A number as a column of whole numbers takes it: rounded.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "what does not fit saturates far beyond 64 bits"
+)]
+fn whole(value: &Value) -> Option<i128> {
+    Some(value.as_number()?.to_f64().round() as i128)
+}
+
+/// PostgreSQL stores no character NUL, neither in text nor in JSON.
+fn without_nul(value: &Value) -> Result<(), String> {
+    let sound = match value {
+        Value::String(text) => !text.contains('\0'),
+        Value::Array(elements) => elements.iter().all(|each| without_nul(each).is_ok()),
+        Value::Object(members) => {
+            members.iter().all(|(name, each)| !name.contains('\0') && without_nul(each).is_ok())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    };
+    if sound { Ok(()) } else { Err("it holds the character NUL".to_owned()) }
+}
+
+/// A value as an answer repeats it.
+fn short(value: &Value) -> String {
+    let text = value.repr();
+    let end = text.floor_char_boundary(80);
+    if end < text.len() { format!("{}…", &text[..end]) } else { text }
+}
+
+impl std::str::FromStr for ColumnType {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, not_null) =
+            text.strip_suffix(" not null").map_or((text, false), |kind| (kind, true));
+        let length = kind.strip_prefix("varchar(").and_then(|rest| rest.strip_suffix(')'));
+        let kind = match (kind, length.map(str::parse)) {
+            (_, Some(Ok(length))) => Kind::Varchar(length),
+            ("uuid", _) => Kind::Uuid,
+            ("text", _) => Kind::Text,
+            ("bigint", _) => Kind::Bigint,
+            ("integer", _) => Kind::Integer,
+            ("jsonb", _) => Kind::Jsonb,
+            ("instant", _) => Kind::Instant,
+            _ => {
+                return Err(format!(
+                    "`{text}` is no type: write uuid, varchar(255), text, bigint, integer, jsonb or instant, and `not null` behind it if there must be a value"
+                ));
+            }
+        };
+        Ok(Self { kind, not_null })
+    }
+}
+
+impl fmt::Display for ColumnType {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Kind::Uuid => formatter.write_str("uuid")?,
+            Kind::Varchar(length) => write!(formatter, "varchar({length})")?,
+            Kind::Text => formatter.write_str("text")?,
+            Kind::Bigint => formatter.write_str("bigint")?,
+            Kind::Integer => formatter.write_str("integer")?,
+            Kind::Jsonb => formatter.write_str("jsonb")?,
+            Kind::Instant => formatter.write_str("instant")?,
+        }
+        if self.not_null { formatter.write_str(" not null") } else { Ok(()) }
+    }
+}
+
+impl<'de> Deserialize<'de> for ColumnType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for ColumnType {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ColumnType".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^(uuid|varchar\\([0-9]+\\)|text|bigint|integer|jsonb|instant)( not null)?$"
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{Limits, parse};
+
+    fn check(path: &str, column: &str, message: &str) -> Result<(), String> {
+        let storage = Storage::new([(path.to_owned(), column.parse().unwrap())]);
+        let message = parse(message.as_bytes(), Limits::default()).unwrap();
+        storage.check(&message).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_a_column_cannot_take_is_said_before() {
+        let long = format!(r#"{{"a":"{}"}}"#, "ä".repeat(256));
+        let cases: [(&str, &str, &str, &str); 13] = [
+            ("a", "uuid", r#"{"a":"0001aaaa-aaaa"}"#, "'0001aaaa-aaaa' is not a UUID"),
+            ("a", "uuid", r#"{"a":""}"#, "'' is not a UUID"),
+            ("a", "uuid", r#"{"a":"urn:uuid:67e55044-10b1-426f-9247-bb680e5fe0c8"}"#, "not a UUID"),
+            ("a", "varchar(255)", &long, "256 characters, and 255 are the most"),
+            ("a", "text", r#"{"a":"x\u0000"}"#, "the character NUL"),
+            ("a", "jsonb", r#"{"a":{"b":["\u0000"]}}"#, "the character NUL"),
+            ("a", "bigint", r#"{"a":9223372036854775808}"#, "is not a whole number of 64 bits"),
+            ("a", "bigint", r#"{"a":1e30}"#, "is not a whole number of 64 bits"),
+            ("a", "integer", r#"{"a":2147483648}"#, "is not a whole number of 32 bits"),
+            ("a", "instant", r#"{"a":253402300800000}"#, "year 10000"),
+            ("a", "instant not null", r#"{"b":1}"#, "it is missing"),
+            ("a[].b", "text", r#"{"a":[{"b":"x"},{"b":"\u0000"}]}"#, "the character NUL"),
+            ("a.b", "uuid not null", r#"{"a":{}}"#, "it is missing"),
+        ];
+        for (path, column, message, expected) in cases {
+            let found = check(path, column, message).unwrap_err();
+            assert!(found.contains(expected) && found.contains(path), "{found}");
+        }
+    }
+
+    #[test]
+    fn what_a_column_can_take_passes() {
+        for (path, column, message) in [
+            ("a", "uuid", r#"{"a":"67E55044-10B1-426F-9247-BB680E5FE0C8"}"#),
+            ("a", "uuid", r#"{"a":"{67e5504410b1426f9247bb680e5fe0c8}"}"#),
+            ("a", "uuid", r#"{"a":null}"#),
+            ("a", "uuid", r#"{}"#),
+            ("a", "varchar(3)", r#"{"a":"äöü"}"#),
+            ("a", "bigint", r#"{"a":1747646400000.5}"#),
+            ("a", "integer", r#"{"a":-2147483648}"#),
+            ("a", "instant", r#"{"a":0}"#),
+            ("a[].b", "text not null", r#"{"a":[]}"#),
+            ("a.b", "uuid not null", r#"{"a":null}"#),
+        ] {
+            assert_eq!(check(path, column, message), Ok(()), "{message}");
+        }
+    }
+
+    #[test]
+    fn types_are_read_as_they_are_written() {
+        for text in ["uuid", "varchar(255) not null", "jsonb", "instant not null"] {
+            assert_eq!(text.parse::<ColumnType>().unwrap().to_string(), text);
+        }
+        for text in ["varchar", "varchar(x)", "UUID", ""] {
+            assert!(text.parse::<ColumnType>().is_err(), "{text}");
+        }
+    }
+}
