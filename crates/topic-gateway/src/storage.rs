@@ -114,9 +114,22 @@ impl ColumnType {
     }
 }
 
-/// The forms that PostgreSQL reads: with hyphens, without, and in braces.
+/// As PostgreSQL reads it: 32 hexadecimal digits, in braces or not, with a hyphen after any four of them or without.
 fn is_uuid(text: &str) -> bool {
-    !text.starts_with("urn:") && uuid::Uuid::parse_str(text).is_ok()
+    let inner = text.strip_prefix('{').map_or(Some(text), |rest| rest.strip_suffix('}'));
+    let mut digits = 0;
+    let mut may_part = false;
+    for byte in inner.unwrap_or_default().bytes() {
+        match byte {
+            b'-' if may_part => may_part = false,
+            byte if byte.is_ascii_hexdigit() => {
+                digits += 1;
+                may_part = digits % 4 == 0 && digits < 32;
+            }
+            _ => return false,
+        }
+    }
+    digits == 32
 }
 
 /// A number as a column of whole numbers takes it: rounded.
@@ -221,9 +234,11 @@ mod tests {
     #[test]
     fn what_a_column_cannot_take_is_said_before() {
         let long = format!(r#"{{"a":"{}"}}"#, "ä".repeat(256));
-        let cases: [(&str, &str, &str, &str); 13] = [
+        let cases: [(&str, &str, &str, &str); 15] = [
             ("a", "uuid", r#"{"a":"0001aaaa-aaaa"}"#, "'0001aaaa-aaaa' is not a UUID"),
             ("a", "uuid", r#"{"a":""}"#, "'' is not a UUID"),
+            ("a", "uuid", r#"{"a":"67e55044-10b1-426f-9247-bb680e5fe0c8-"}"#, "not a UUID"),
+            ("a", "uuid", r#"{"a":"{67e55044-10b1-426f-9247-bb680e5fe0c8"}"#, "not a UUID"),
             ("a", "uuid", r#"{"a":"urn:uuid:67e55044-10b1-426f-9247-bb680e5fe0c8"}"#, "not a UUID"),
             ("a", "varchar(255)", &long, "256 characters, and 255 are the most"),
             ("a", "text", r#"{"a":"x\u0000"}"#, "the character NUL"),
@@ -247,6 +262,7 @@ mod tests {
         for (path, column, message) in [
             ("a", "uuid", r#"{"a":"67E55044-10B1-426F-9247-BB680E5FE0C8"}"#),
             ("a", "uuid", r#"{"a":"{67e5504410b1426f9247bb680e5fe0c8}"}"#),
+            ("a", "uuid", r#"{"a":"67e5-5044-10b1-426f-9247-bb68-0e5f-e0c8"}"#),
             ("a", "uuid", r#"{"a":null}"#),
             ("a", "uuid", r#"{}"#),
             ("a", "varchar(3)", r#"{"a":"äöü"}"#),
