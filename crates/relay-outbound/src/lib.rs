@@ -23,6 +23,7 @@ pub mod metrics;
 mod monitor;
 pub mod objects;
 mod origin;
+mod probes;
 mod receipts;
 mod relay;
 mod route;
@@ -37,5 +38,6 @@ mod verdict;
 
 pub use checks::{checks, secrets};
 pub use config::{BatchConfig, Config, RetryConfig, RouteConfig, Start};
+pub use probes::Probe;
 pub use relay::{BuildError, Environment, Relay, RunError, STREAMS, doctor_route};
 pub use store::StreamNames;

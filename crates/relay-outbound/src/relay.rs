@@ -256,7 +256,7 @@ impl Relay {
         config.routes.iter().cloned().chain(doctor).collect()
     }
 
-    fn build_route(
+    pub(crate) fn build_route(
         &self,
         config: &Config,
         route: RouteConfig,

@@ -24,7 +24,7 @@ use crate::metrics::{Metrics, RouteMetrics};
 use crate::objects::Objects;
 use crate::receipts::Receipts;
 use crate::relay::BuildError;
-use crate::sinks::{Delivery, Sink, SinkContext};
+use crate::sinks::{CheckError, Delivery, Sink, SinkContext};
 use crate::store::{Store, StreamNames};
 
 /// A route.
@@ -307,6 +307,11 @@ impl Route {
         // A sink that gives no result for an event has confirmed nothing.
         results.resize_with(events.len(), || DeliveryError::from_status(500, None));
         results
+    }
+
+    /// Whether the destination could take events.
+    pub(crate) async fn check(&self) -> Result<String, CheckError> {
+        self.sink.check().await
     }
 
     /// Ends what the sink runs.

@@ -59,13 +59,46 @@ fn worded(kind: &str, detail: &str, profile: Profile) -> String {
         ("postgres", Profile::Seed) => {
             format!("The Postgres writer with failed unknown error: {detail}")
         }
+        ("eventbridge", _) => eventbridge(detail),
         _ => detail.to_owned(),
+    }
+}
+
+/// An answer of AWS stands at the end of the detail as `<code>: <message>`.
+fn eventbridge(detail: &str) -> String {
+    let answer = detail.rsplit_once("now: ").map_or(detail, |(_, answer)| answer);
+    match answer.split_once(": ") {
+        Some((code, message)) if code.ends_with("Exception") => {
+            format!("An error occurred ({code}) when calling the PutEvents operation: {message}")
+        }
+        Some((code, message)) if !code.contains(' ') => {
+            let entry = serde_json::json!({ "ErrorCode": code, "ErrorMessage": message });
+            format!("1 EventBridge entries failed: [{entry}]")
+        }
+        Some(_) | None => detail.to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn answers_of_aws_are_worded_as_its_client_words_them() {
+        for (detail, expected) in [
+            (
+                "destination cannot take the event now: InternalFailure: no",
+                r#"1 EventBridge entries failed: [{"ErrorCode":"InternalFailure","ErrorMessage":"no"}]"#,
+            ),
+            (
+                "destination cannot take the event now: ResourceNotFoundException: Event bus x does not exist.",
+                "An error occurred (ResourceNotFoundException) when calling the PutEvents operation: Event bus x does not exist.",
+            ),
+            ("no connection", "no connection"),
+        ] {
+            assert_eq!(eventbridge(detail), expected);
+        }
+    }
 
     #[test]
     fn each_failed_destination_is_named_in_order_with_what_follows() {

@@ -145,7 +145,7 @@ impl Bound {
             None => None,
         };
         let topics = match self.topics {
-            Some(bound) => Some(Box::pin(bound.start(&mut start)).await?),
+            Some(bound) => Some(Box::pin(bound.start(&mut start, outbound.as_ref())).await?),
             None => None,
         };
         Ok(Services { started: Arc::new(self.config), secrets, doctor, inbound, outbound, topics })

@@ -11,9 +11,9 @@ use event_bus_runtime::{Bus, Metrics, Readiness};
 use http::HeaderValue;
 use tokio::net::TcpListener;
 use topic_gateway::token::{self, Keys, Tokens};
-use topic_gateway::{Config, Destination, Gateway, Governance, Outcomes, Parts, Settings};
+use topic_gateway::{Config, Destination, Gateway, Governance, Outcomes, Parts, Probe, Settings};
 
-use super::{Start, bind, bind_admin, keep_streams};
+use super::{OutboundService, Start, bind, bind_admin, keep_streams};
 use crate::config::RootConfig;
 use crate::failure::Failure;
 
@@ -48,7 +48,12 @@ impl Bound {
         })
     }
 
-    pub(super) async fn start(self, start: &mut Start<'_>) -> Result<TopicsService, Failure> {
+    /// `outbound` is the relay of the same process, whose destinations `/health` asks.
+    pub(super) async fn start(
+        self,
+        start: &mut Start<'_>,
+        outbound: Option<&OutboundService>,
+    ) -> Result<TopicsService, Failure> {
         let Self { config, http, admin } = self;
         let address = http.local_addr()?;
         let metrics = Metrics::new();
@@ -84,7 +89,7 @@ impl Bound {
             tokens,
             rules,
             outcomes: outcomes.clone(),
-            probes: Vec::new(),
+            probes: probes(start.config, outbound)?,
             settings,
         });
         start.tasks.spawn_fallible(
@@ -136,6 +141,21 @@ fn destinations(config: &RootConfig, subject: &str) -> Vec<Destination> {
     let rank = |kind: &str| ORDER.iter().position(|known| *known == kind).unwrap_or(ORDER.len());
     found.sort_by_key(|destination| rank(destination.kind));
     found
+}
+
+/// What asks the destinations; nothing where another process delivers.
+fn probes(config: &RootConfig, outbound: Option<&OutboundService>) -> Result<Vec<Probe>, Failure> {
+    let (Some(service), Some(outbound)) = (outbound, &config.outbound) else {
+        return Ok(Vec::new());
+    };
+    let probes = service.relay.probes(outbound).map_err(Failure::misuse)?;
+    let asking = probes.into_iter().map(|probe| {
+        Probe::new(probe.kind(), move || {
+            let probe = probe.clone();
+            async move { probe.ask().await.map(drop) }
+        })
+    });
+    Ok(asking.collect())
 }
 
 fn settings(config: &Config) -> Result<Settings, Failure> {
