@@ -24,6 +24,10 @@ const ADMIN: &str = "topic-gateway's admin listener";
 /// Kinds of sinks in the order in which answers name them; others follow.
 const ORDER: [&str; 3] = ["kafka", "eventbridge", "postgres"];
 
+/// Answers of AWS to the question for a bus that leave open whether it takes events: the rights to put some need not allow
+/// to ask.
+const SAYS_NOTHING: [&str; 2] = ["AccessDeniedException", "UnknownOperationException"];
+
 /// A topic-gateway whose listeners are bound.
 pub(super) struct Bound {
     config: Config,
@@ -152,7 +156,14 @@ fn probes(config: &RootConfig, outbound: Option<&OutboundService>) -> Result<Vec
     let asking = probes.into_iter().map(|probe| {
         Probe::new(probe.kind(), move || {
             let probe = probe.clone();
-            async move { probe.ask().await.map(drop) }
+            async move {
+                match probe.ask().await {
+                    Err(reason) if !SAYS_NOTHING.iter().any(|code| reason.contains(code)) => {
+                        Err(reason)
+                    }
+                    Ok(_) | Err(_) => Ok(()),
+                }
+            }
         })
     });
     Ok(asking.collect())
