@@ -6,11 +6,13 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use event_bus_runtime::aws::AwsConfig;
 use event_bus_runtime::config::{ByteSize, Problem, duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
+use crate::documents::Location;
 use crate::profile::Profile;
 use crate::storage::ColumnType;
 use crate::token::{KeySource, KeysOptions, Trust};
@@ -40,8 +42,18 @@ pub struct Config {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub token_provider: Option<Url>,
-    /// Who may publish what: a file.
-    pub access: PathBuf,
+    /// Who may publish what.
+    pub access: Location,
+    /// Where further topics are found by their schemas.
+    #[serde(default)]
+    pub registry: Option<RegistryConfig>,
+    /// Hosts from which documents may be fetched that schemas refer to, such as `schemas.example.com` (over HTTPS) or
+    /// `http://localhost:8000`. None by default: nothing is fetched.
+    #[serde(default)]
+    pub reference_hosts: Vec<String>,
+    /// How AWS is reached for documents in S3.
+    #[serde(default)]
+    pub aws: AwsConfig,
     /// How tokens are checked.
     pub tokens: TokensConfig,
     /// What one client may cost.
@@ -66,8 +78,8 @@ pub struct Config {
 pub struct TopicConfig {
     /// Name, in lower case, such as `orders.placed`: its events stand at `fleet.topic.<name>`.
     pub name: String,
-    /// File with the JSON Schema of its messages.
-    pub schema: PathBuf,
+    /// The JSON Schema of its messages.
+    pub schema: Location,
     /// Field whose value is the id of an event. Without it, equal messages are one event.
     #[serde(default)]
     pub id: Option<String>,
@@ -80,6 +92,28 @@ pub struct TopicConfig {
     pub storage: BTreeMap<String, ColumnType>,
     /// When a producer is answered: `durable` (by default), or `delivered`, for which every route of the topic needs
     /// `receipts = true`.
+    #[serde(default)]
+    pub acknowledge: Acknowledge,
+}
+
+/// `[topics.registry]`: every schema in one place is a topic, also one that is added later. Topics of `[[topics.topic]]` keep
+/// their own settings.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryConfig {
+    /// A folder, or the beginning of keys such as `s3://contracts/topics/` or `kv://TOPICS/schema.`. What follows, without
+    /// `.json` and in lower case, is the name of a topic.
+    pub location: Location,
+    /// What stands before that name.
+    #[serde(default)]
+    pub prefix: String,
+    /// Field whose value is the id of an event. Without it, equal messages are one event.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Field whose value is the key of Kafka's records.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// When a producer is answered.
     #[serde(default)]
     pub acknowledge: Acknowledge,
 }
@@ -174,6 +208,14 @@ impl TokensConfig {
 }
 
 impl Config {
+    /// Whether any document is kept in a bucket of JetStream.
+    pub fn reads_bus(&self) -> bool {
+        let schemas = self.topic.iter().map(|topic| &topic.schema);
+        let registry = self.registry.iter().map(|registry| &registry.location);
+        let mut all = schemas.chain(registry).chain([&self.access]);
+        all.any(|location| matches!(location, Location::Kv { .. }))
+    }
+
     /// What is wrong: the key, and why.
     pub fn validate(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -187,8 +229,19 @@ impl Config {
         if tokens.insecure && tokens.ca.is_some() {
             problem("tokens.insecure", "goes not together with ca");
         }
-        if self.topic.is_empty() {
-            problem("topic", "name at least one [[topics.topic]]");
+        if self.topic.is_empty() && self.registry.is_none() {
+            problem("topic", "name at least one [[topics.topic]], or a [topics.registry]");
+        }
+        for (key, why) in self.aws.validate() {
+            problem(&format!("aws.{key}"), &why);
+        }
+        for (index, host) in self.reference_hosts.iter().enumerate() {
+            let url = if host.contains("://") { host.clone() } else { format!("https://{host}") };
+            let origin = Url::parse(&url).map(|url| url.origin().ascii_serialization());
+            if origin.as_ref() != Ok(&url) {
+                let key = format!("reference_hosts[{index}]");
+                problem(&key, "write a host such as schemas.example.com, or http://<host>:<port>");
+            }
         }
         for (index, topic) in self.topic.iter().enumerate() {
             let key = format!("topic[{index}].name");

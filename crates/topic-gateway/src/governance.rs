@@ -1,14 +1,20 @@
 //! Where the rules come from: the documents with schemas and access, read again while the gateway runs.
+//!
+//! Each document stands for itself: one that cannot be read or used leaves its own last good version in force, and keeps
+//! no other change from taking effect.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use event_bus_core::Chain;
 use tokio::time::sleep;
 
 use crate::access::{Access, AccessError};
-use crate::config::Config;
+use crate::config::{Config, RegistryConfig};
+use crate::documents::{Location, ReadError, Reader, Remote, RemoteError};
+use crate::json::{self, Limits};
 use crate::profile::Profile;
 use crate::rules::{Governed, Rules};
 use crate::schema::{Options, Schema, SchemaError};
@@ -18,143 +24,310 @@ use crate::topic::{Destination, Topic};
 /// How often the documents are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// The documents of a configuration, and the topics that they govern.
-#[derive(Clone, Debug)]
+/// Gives the destinations of a topic by its subject.
+pub type FindDestinations = Box<dyn Fn(&str) -> Vec<Destination> + Send + Sync>;
+
+/// The documents of a configuration, the topics that they govern, and the last good version of each.
 pub struct Governance {
-    topics: Vec<(Topic, Storage, PathBuf)>,
-    access: PathBuf,
+    configured: Vec<Configured>,
+    registry: Option<RegistryConfig>,
+    destinations: FindDestinations,
+    access: Location,
     profile: Profile,
+    reader: Reader,
+    remote: Remote,
+    good: Good,
 }
 
-/// The texts of all documents at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Documents {
-    schemas: Vec<Vec<u8>>,
-    access: Vec<u8>,
+#[derive(Clone, Debug)]
+struct Configured {
+    topic: Topic,
+    storage: Storage,
+    schema: Location,
 }
 
-/// The documents cannot be used.
+/// The last good version of everything.
+#[derive(Default)]
+struct Good {
+    access: Option<Version<Access>>,
+    schemas: HashMap<Location, Version<Schema>>,
+    /// Topics of the registry.
+    listed: Vec<(String, Location)>,
+}
+
+struct Version<T> {
+    text: Vec<u8>,
+    made: Arc<T>,
+}
+
+/// One look at the documents.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// The rules, if any document is another one than before.
+    pub rules: Option<Rules>,
+    /// What cannot be used, by what it is.
+    pub problems: BTreeMap<String, GovernanceError>,
+}
+
+/// A document cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum GovernanceError {
-    /// One cannot be read.
-    #[error("{} cannot be read", .path.display())]
+    /// It cannot be read.
+    #[error("{location} cannot be read")]
     Unreadable {
-        /// The file.
-        path: PathBuf,
+        /// Where it stands.
+        location: Location,
         /// Why.
         #[source]
-        source: io::Error,
+        source: ReadError,
     },
     /// A schema cannot be used.
-    #[error("the schema of topic {topic} cannot be used ({})", .path.display())]
+    #[error("the schema of topic {topic} cannot be used ({location})")]
     Schema {
         /// The topic.
         topic: String,
-        /// The file.
-        path: PathBuf,
+        /// Where it stands.
+        location: Location,
         /// Why.
         #[source]
         source: Box<SchemaError>,
     },
+    /// What a schema refers to cannot be had.
+    #[error("the schema of topic {topic} cannot be used ({location})")]
+    Remote {
+        /// The topic.
+        topic: String,
+        /// Where it stands.
+        location: Location,
+        /// Why.
+        #[source]
+        source: Box<RemoteError>,
+    },
     /// The access document cannot be used.
-    #[error("the access document cannot be used ({})", .path.display())]
+    #[error("the access document cannot be used ({location})")]
     Access {
-        /// The file.
-        path: PathBuf,
+        /// Where it stands.
+        location: Location,
         /// Why.
         #[source]
         source: Box<AccessError>,
     },
+    /// Nothing can be fetched.
+    #[error("what schemas refer to cannot be fetched")]
+    Client(#[source] Box<RemoteError>),
 }
 
 impl Governance {
-    /// The documents of a configuration. `destinations` gives those of a topic by its subject.
-    pub fn new(config: &Config, destinations: impl Fn(&str) -> Vec<Destination>) -> Self {
-        let topics = config.topic.iter().map(|topic| {
-            let mut made = Topic {
+    /// Reads nothing yet.
+    pub fn new(
+        config: &Config,
+        reader: Reader,
+        destinations: FindDestinations,
+    ) -> Result<Self, GovernanceError> {
+        let configured = config.topic.iter().map(|topic| Configured {
+            topic: Topic {
                 name: topic.name.clone(),
                 id_field: topic.id.clone(),
                 key_field: topic.key.clone(),
                 acknowledge: topic.acknowledge,
                 destinations: Vec::new(),
-            };
-            made.destinations = destinations(&made.subject());
-            (made, Storage::new(topic.storage.clone()), topic.schema.clone())
+            },
+            storage: Storage::new(topic.storage.clone()),
+            schema: topic.schema.clone(),
         });
-        Self { topics: topics.collect(), access: config.access.clone(), profile: config.compat }
+        Ok(Self {
+            configured: configured.collect(),
+            registry: config.registry.clone(),
+            destinations,
+            access: config.access.clone(),
+            profile: config.compat,
+            reader,
+            remote: Remote::new(config.reference_hosts.clone())
+                .map_err(|error| GovernanceError::Client(Box::new(error)))?,
+            good: Good::default(),
+        })
     }
 
-    /// All routes that somebody may wait for.
-    pub fn routes(&self) -> Vec<String> {
-        let destinations = self.topics.iter().flat_map(|(topic, ..)| &topic.destinations);
-        let mut routes: Vec<_> = destinations.map(|each| each.route.clone()).collect();
-        routes.sort();
-        routes.dedup();
-        routes
-    }
-
-    /// The documents as they are now.
-    pub fn read(&self) -> Result<Documents, GovernanceError> {
-        let schemas = self.topics.iter().map(|(.., path)| read(path)).collect::<Result<_, _>>()?;
-        Ok(Documents { schemas, access: read(&self.access)? })
-    }
-
-    /// The rules that documents make.
-    pub fn rules(&self, documents: &Documents) -> Result<Rules, GovernanceError> {
-        let access = Access::parse(&documents.access).map_err(|source| {
-            GovernanceError::Access { path: self.access.clone(), source: Box::new(source) }
-        })?;
-        let mut governed = Vec::with_capacity(self.topics.len());
-        for ((topic, storage, path), text) in self.topics.iter().zip(&documents.schemas) {
-            let schema = Schema::parse(text, &Options::default()).map_err(|source| {
-                GovernanceError::Schema {
-                    topic: topic.name.clone(),
-                    path: path.clone(),
-                    source: Box::new(source),
-                }
-            })?;
-            governed.push(Governed { topic: topic.clone(), schema, storage: storage.clone() });
+    /// Looks at every document.
+    pub async fn look(&mut self) -> Look {
+        let mut look = Look::default();
+        let mut changed = self.look_at_access(&mut look).await;
+        changed |= self.look_at_registry(&mut look).await;
+        for topic in self.topics() {
+            changed |= self.look_at_schema(&topic, &mut look).await;
         }
-        for warning in access.warnings() {
-            tracing::warn!(warning, "the access document says something that has no effect");
+        if changed {
+            look.rules = self.rules();
         }
-        Ok(Rules::new(governed, access.with_profile(self.profile)))
+        look
     }
 
-    /// Hands new rules over whenever a document changes. One that cannot be used is refused with its reason, and the rules
-    /// stay as they are.
-    pub async fn follow(self, mut known: Documents, replace: impl Fn(Rules) + Send) {
-        let mut refused = String::new();
+    /// Hands new rules over whenever a document changes. One that cannot be used is refused with its reason.
+    pub async fn follow(mut self, replace: impl Fn(Rules) + Send) {
+        let mut refused = BTreeMap::new();
         loop {
             sleep(LOOK_EVERY).await;
-            let looked = self.read().and_then(|now| {
-                let rules = (now != known).then(|| self.rules(&now)).transpose()?;
-                Ok((now, rules))
-            });
-            match looked {
-                Ok((now, Some(rules))) => {
-                    replace(rules);
-                    known = now;
-                    refused.clear();
-                    tracing::info!("topics, schemas and access were read again");
+            let look = self.look().await;
+            if let Some(rules) = look.rules {
+                replace(rules);
+                tracing::info!("topics, schemas or access have changed");
+            }
+            let reasons = look.problems.iter();
+            let reasons = reasons.map(|(what, why)| (what.clone(), Chain(why).to_string()));
+            let reasons: BTreeMap<_, _> = reasons.collect();
+            for (document, reason) in &reasons {
+                if refused.get(document) != Some(reason) {
+                    tracing::error!(
+                        document,
+                        error = reason,
+                        "a document cannot be used; its last good version stays"
+                    );
                 }
-                Ok((_, None)) => refused.clear(),
-                Err(error) => {
-                    let reason = Chain(&error).to_string();
-                    if reason != refused {
-                        tracing::error!(
-                            error = reason,
-                            "a document cannot be used; the old rules stay"
-                        );
-                        refused = reason;
-                    }
+            }
+            for document in refused.keys().filter(|document| !reasons.contains_key(*document)) {
+                tracing::info!(document, "a document can be used again");
+            }
+            refused = reasons;
+        }
+    }
+
+    async fn look_at_access(&mut self, look: &mut Look) -> bool {
+        let location = self.access.clone();
+        let made = match self.reader.read(&location).await {
+            Ok(text) if self.good.access.as_ref().is_some_and(|good| good.text == text) => {
+                return false;
+            }
+            Ok(text) => Access::parse(&text).map(|made| (text, made)).map_err(|source| {
+                GovernanceError::Access { location: location.clone(), source: Box::new(source) }
+            }),
+            Err(source) => Err(GovernanceError::Unreadable { location: location.clone(), source }),
+        };
+        match made {
+            Ok((text, access)) => {
+                for warning in access.warnings() {
+                    tracing::warn!(
+                        warning,
+                        "the access document says something that has no effect"
+                    );
                 }
+                let made = Arc::new(access.with_profile(self.profile));
+                self.good.access = Some(Version { text, made });
+                true
+            }
+            Err(error) => {
+                look.problems.insert(location.to_string(), error);
+                false
             }
         }
     }
+
+    async fn look_at_registry(&mut self, look: &mut Look) -> bool {
+        let Some(registry) = &self.registry else { return false };
+        match self.reader.list(&registry.location).await {
+            Ok(listed) => {
+                let name = |name: String| format!("{}{}", registry.prefix, name.to_lowercase());
+                let listed: Vec<_> =
+                    listed.into_iter().map(|(stem, location)| (name(stem), location)).collect();
+                let changed = listed != self.good.listed;
+                self.good.listed = listed;
+                changed
+            }
+            Err(source) => {
+                let location = registry.location.clone();
+                let error = GovernanceError::Unreadable { location, source };
+                look.problems.insert(registry.location.to_string(), error);
+                false
+            }
+        }
+    }
+
+    async fn look_at_schema(&mut self, configured: &Configured, look: &mut Look) -> bool {
+        let location = &configured.schema;
+        let text = match self.reader.read(location).await {
+            Ok(text) => text,
+            Err(source) => {
+                let error = GovernanceError::Unreadable { location: location.clone(), source };
+                look.problems.insert(location.to_string(), error);
+                return false;
+            }
+        };
+        if self.good.schemas.get(location).is_some_and(|good| good.text == text) {
+            return false;
+        }
+        match self.compile(configured, &text).await {
+            Ok(schema) => {
+                let version = Version { text, made: Arc::new(schema) };
+                self.good.schemas.insert(location.clone(), version);
+                true
+            }
+            Err(error) => {
+                look.problems.insert(location.to_string(), error);
+                false
+            }
+        }
+    }
+
+    async fn compile(
+        &self,
+        configured: &Configured,
+        text: &[u8],
+    ) -> Result<Schema, GovernanceError> {
+        let (topic, location) = (configured.topic.name.clone(), configured.schema.clone());
+        let unusable = |source| GovernanceError::Schema {
+            topic: topic.clone(),
+            location: location.clone(),
+            source: Box::new(source),
+        };
+        let document = json::parse(text, Limits::default());
+        let document = document.map_err(|error| unusable(SchemaError::Json(error)))?;
+        let remotes = self.remote.documents(&document).await.map_err(|source| {
+            let source = Box::new(source);
+            GovernanceError::Remote { topic: topic.clone(), location: location.clone(), source }
+        })?;
+        Schema::new(document, &Options { remotes }).map_err(unusable)
+    }
+
+    /// The topics of the configuration, then those of the registry.
+    fn topics(&self) -> Vec<Configured> {
+        let mut topics = self.configured.clone();
+        for (name, schema) in &self.good.listed {
+            let Some(registry) = &self.registry else { continue };
+            if topics.iter().any(|known| known.topic.name == *name) {
+                continue;
+            }
+            let topic = Topic {
+                name: name.clone(),
+                id_field: registry.id.clone(),
+                key_field: registry.key.clone(),
+                acknowledge: registry.acknowledge,
+                destinations: Vec::new(),
+            };
+            let storage = Storage::default();
+            topics.push(Configured { topic, storage, schema: schema.clone() });
+        }
+        topics
+    }
+
+    /// `None` before there is a good access document.
+    fn rules(&mut self) -> Option<Rules> {
+        let topics = self.topics();
+        let used = |location: &Location| topics.iter().any(|topic| topic.schema == *location);
+        self.good.schemas.retain(|location, _| used(location));
+        let access = Arc::clone(&self.good.access.as_ref()?.made);
+        let governed =
+            topics.into_iter().filter_map(|Configured { mut topic, storage, schema }| {
+                let schema = Arc::clone(&self.good.schemas.get(&schema)?.made);
+                topic.destinations = (self.destinations)(&topic.subject());
+                Some(Governed { topic, schema, storage })
+            });
+        Some(Rules::new(governed, access))
+    }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, GovernanceError> {
-    std::fs::read(path)
-        .map_err(|source| GovernanceError::Unreadable { path: path.to_owned(), source })
+impl fmt::Debug for Governance {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = formatter.debug_struct("Governance");
+        debug.field("configured", &self.configured).field("registry", &self.registry);
+        debug.field("access", &self.access).finish_non_exhaustive()
+    }
 }

@@ -1,6 +1,7 @@
 //! What governs the topics at one moment: their schemas, and who may publish what. Replaced as a whole.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -11,25 +12,26 @@ use crate::storage::Storage;
 use crate::topic::Topic;
 
 /// A topic with its schema.
+#[derive(Debug)]
 pub struct Governed {
     /// The topic.
     pub topic: Topic,
     /// What its messages must fit.
-    pub schema: Schema,
+    pub schema: Arc<Schema>,
     /// Where they must fit later.
     pub storage: Storage,
 }
 
 /// The rules of all topics.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Rules {
     topics: IndexMap<String, Governed>,
-    access: Access,
+    access: Arc<Access>,
 }
 
 impl Rules {
     /// Rules for these topics, which keep their order.
-    pub fn new(topics: impl IntoIterator<Item = Governed>, access: Access) -> Self {
+    pub fn new(topics: impl IntoIterator<Item = Governed>, access: Arc<Access>) -> Self {
         let topics = topics.into_iter().map(|each| (each.topic.name.clone(), each)).collect();
         Self { topics, access }
     }

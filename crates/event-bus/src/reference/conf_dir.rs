@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use event_bus_core::Chain;
+use event_bus_runtime::aws::AwsConfig;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use topic_gateway::Profile;
+use topic_gateway::{Location, Profile, Reader};
 
 use super::wrong;
 use crate::failure::Failure;
@@ -20,7 +22,7 @@ const KNOWN: [&str; 4] = ["runs", "dlchange", "test", "status_change"];
 #[derive(Debug)]
 pub(super) struct ConfDir {
     pub(super) config: Settings,
-    pub(super) access: PathBuf,
+    pub(super) access: Location,
     pub(super) topics: Vec<TopicFile>,
     pub(super) api: Option<PathBuf>,
 }
@@ -74,15 +76,25 @@ impl Settings {
 }
 
 impl ConfDir {
-    /// Reads a folder.
-    pub(super) fn read(folder: &Path, profile: Profile) -> Result<Self, Failure> {
+    /// Reads a folder, and what it names elsewhere.
+    pub(super) async fn read(
+        folder: &Path,
+        profile: Profile,
+        aws: AwsConfig,
+    ) -> Result<Self, Failure> {
         let folder = folder
             .canonicalize()
             .map_err(|error| wrong(format!("{}: {error}", folder.display())))?;
         let config: Settings = json(&folder.join("config.json"))?;
         let access = place(&folder, &config.access_config, "access_config")?;
         let keys: Map<String, Value> = match &config.topic_keys_config {
-            Some(path) => json(&place(&folder, path, "topic_keys_config")?)?,
+            Some(path) => {
+                let location = place(&folder, path, "topic_keys_config")?;
+                let text = Reader::new(aws, None).read(&location).await;
+                let problem = |error: &dyn std::fmt::Display| wrong(format!("{location}: {error}"));
+                let text = text.map_err(|error| problem(&Chain(&error)))?;
+                serde_json::from_slice(&text).map_err(|error| problem(&error))?
+            }
             None => Map::new(),
         };
         let mut topics = Vec::new();
@@ -135,22 +147,19 @@ fn schemas(folder: &Path) -> Result<Vec<(String, PathBuf)>, Failure> {
     Ok(found)
 }
 
-/// A file that a setting names, from the folder on or as the reference reads it: from the working directory on.
-fn place(folder: &Path, path: &str, setting: &str) -> Result<PathBuf, Failure> {
+/// A document that a setting names: in S3, or a file, from the folder on or as the reference reads it: from the working
+/// directory on.
+fn place(folder: &Path, path: &str, setting: &str) -> Result<Location, Failure> {
     if path.starts_with("s3://") {
-        return Err(wrong(format!(
-            "config.json: {setting} is {path}; documents in S3 are not read yet, name a file"
-        )));
+        return path.parse().map_err(|error| wrong(format!("config.json: {setting}: {error}")));
     }
     let here = folder.join(path);
     let beside = folder.parent().map(|parent| parent.join(path));
     let mut candidates = [Some(here), beside, Some(PathBuf::from(path))].into_iter().flatten();
-    candidates
-        .find(|candidate| candidate.is_file())
-        .and_then(|found| found.canonicalize().ok())
-        .ok_or_else(|| {
-            wrong(format!("config.json: {setting} is {path}, and there is no such file"))
-        })
+    let found = candidates.find(|candidate| candidate.is_file());
+    found.and_then(|found| found.canonicalize().ok()).map(Location::File).ok_or_else(|| {
+        wrong(format!("config.json: {setting} is {path}, and there is no such file"))
+    })
 }
 
 fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use event_bus_runtime::aws::AwsConfig;
 use topic_gateway::Profile;
 
 use self::conf_dir::ConfDir;
@@ -46,7 +47,9 @@ pub(crate) async fn run(arguments: Arguments, context: Context) -> Outcome {
     let Some(folder) = &arguments.conf_dir else {
         return service::run(context.source, Mode::Topics).await;
     };
-    let conf_dir = ConfDir::read(folder, arguments.compat)?;
+    let env = context.source.env();
+    let aws = AwsConfig { endpoint_url: translate::endpoint(env, "S3"), ..AwsConfig::default() };
+    let conf_dir = ConfDir::read(folder, arguments.compat, aws).await?;
     fs::create_dir_all(&arguments.data)?;
     let translation = Translation {
         conf_dir,

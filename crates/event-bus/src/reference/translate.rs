@@ -81,7 +81,7 @@ impl Translation<'_> {
         let mut topics = table([
             ("listen", text(&self.listen.to_string())),
             ("compat", text(if self.profile == Profile::Seed { "seed" } else { "head" })),
-            ("access", path(&self.conf_dir.access)),
+            ("access", text(&self.conf_dir.access.to_string())),
             ("delivered_within", text(&seconds(self.flush_timeout() + MARGIN))),
             ("tokens", Value::Table(tokens)),
             (
@@ -93,6 +93,9 @@ impl Translation<'_> {
         ]);
         if !config.token_provider_url.is_empty() {
             topics.insert("token_provider".to_owned(), text(&config.token_provider_url));
+        }
+        if let Some(url) = endpoint(self.env, "S3") {
+            topics.insert("aws".to_owned(), Value::Table(table([("endpoint_url", text(&url))])));
         }
         if let Some(api) = &self.conf_dir.api {
             topics.insert("api".to_owned(), path(api));
@@ -114,7 +117,7 @@ impl Translation<'_> {
                 ("detail_type", text("JSON")),
                 ("detail", text("data")),
             ]);
-            if let Some(url) = self.endpoint("EVENTBRIDGE") {
+            if let Some(url) = endpoint(self.env, "EVENTBRIDGE") {
                 sink.insert("endpoint_url".to_owned(), text(&url));
             }
             routes.push(route("eventbridge", all, ("eventbridge", sink)));
@@ -246,22 +249,22 @@ impl Translation<'_> {
         if let Some(region) = region {
             aws.insert("region".to_owned(), text(region));
         }
-        if let Some(url) = self.endpoint("SECRETS_MANAGER") {
+        if let Some(url) = endpoint(self.env, "SECRETS_MANAGER") {
             aws.insert("endpoint_url".to_owned(), text(&url));
         }
         aws
-    }
-
-    /// Where a service of AWS is instead of its own address.
-    fn endpoint(&self, service: &str) -> Option<String> {
-        let own = self.env.get(&format!("AWS_ENDPOINT_URL_{service}"));
-        own.or_else(|| self.env.get("AWS_ENDPOINT_URL")).map(ToString::to_string)
     }
 
     fn flush_timeout(&self) -> f64 {
         let given = self.env.get("KAFKA_FLUSH_TIMEOUT").and_then(|text| text.parse().ok());
         given.filter(|seconds: &f64| *seconds > 0.0).unwrap_or(FLUSH_TIMEOUT)
     }
+}
+
+/// Where a service of AWS is instead of its own address.
+pub(super) fn endpoint(env: &EnvMap, service: &str) -> Option<String> {
+    let own = env.get(&format!("AWS_ENDPOINT_URL_{service}"));
+    own.or_else(|| env.get("AWS_ENDPOINT_URL")).map(ToString::to_string)
 }
 
 /// `stored` says that there are tables of PostgreSQL for the topics that have some.

@@ -88,7 +88,8 @@ pub(crate) async fn run(source: ConfigSource, mode: Mode) -> Outcome {
     let _telemetry = telemetry::init(&config.telemetry)?;
     let mut tasks = TaskGroup::new(shutdown::signals());
     let reload = shutdown::reload_signal();
-    let services = Bound::bind(&config, mode).await?.start(&source, &mut tasks).await?;
+    let bound = Bound::bind(&config, mode).await?;
+    let services = Box::pin(bound.start(&source, &mut tasks)).await?;
     services.run(source, reload, tasks).await
 }
 

@@ -10,8 +10,11 @@ use event_bus_runtime::server::{self, Limits};
 use event_bus_runtime::{Bus, Metrics, Readiness};
 use http::HeaderValue;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use topic_gateway::token::{self, Keys, Tokens};
-use topic_gateway::{Config, Destination, Gateway, Governance, Outcomes, Parts, Probe, Settings};
+use topic_gateway::{
+    Config, Destination, Gateway, Governance, Outcomes, Parts, Probe, Reader, Rules, Settings,
+};
 
 use super::{OutboundService, Start, bind, bind_admin, keep_streams};
 use crate::config::RootConfig;
@@ -20,6 +23,9 @@ use crate::failure::Failure;
 const NAME: &str = "topic-gateway";
 
 const ADMIN: &str = "topic-gateway's admin listener";
+
+/// Time for the bus to be there, where documents are kept on it.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Kinds of sinks in the order in which answers name them; others follow.
 const ORDER: [&str; 3] = ["kafka", "eventbridge", "postgres"];
@@ -66,11 +72,16 @@ impl Bound {
             readiness.dependency(name);
         }
         start.serve_admin(ADMIN, admin, &readiness, &metrics)?;
-        let governance = Governance::new(&config, |subject| destinations(start.config, subject));
-        let documents = governance.read().map_err(Failure::misuse)?;
-        let rules = governance.rules(&documents).map_err(Failure::misuse)?;
         let settings = settings(&config)?;
         let shutdown = start.tasks.shutdown().clone();
+        let bus = start.connect(NAME, &metrics).await?;
+        let reader = Reader::new(config.aws.clone(), Some(bus.clone()));
+        let whole = start.config.clone();
+        let destinations = Box::new(move |subject: &str| destinations(&whole, subject));
+        let mut governance =
+            Governance::new(&config, reader, destinations).map_err(Failure::misuse)?;
+        let reading = first_rules(&config, &mut governance, &bus);
+        let rules = shutdown.run_until_cancelled(reading).await.ok_or(Failure::Quiet)??;
         let keys = config.tokens.keys().ok_or_else(|| {
             Failure::usage("topics.tokens: name one of keys_url and issuer".to_owned())
         })?;
@@ -84,8 +95,7 @@ impl Bound {
         };
         let tokens = Tokens::new(Arc::clone(&keys), token_rules, start.clock.clone());
         let tokens = tokens.map_err(Failure::misuse)?;
-        let bus = start.connect(NAME, &metrics).await?;
-        let outcomes = Outcomes::new(bus.clone(), governance.routes());
+        let outcomes = Outcomes::new(bus.clone(), receipts(start.config));
         let gateway = Gateway::new(Parts {
             bus: bus.clone(),
             stream: start.config.bus.streams.name(StreamRole::Events).to_owned(),
@@ -113,8 +123,7 @@ impl Bound {
         });
         let (end, governed) = (shutdown.clone(), gateway.clone());
         start.tasks.spawn("topic-gateway's documents", async move {
-            let following =
-                governance.follow(documents, move |rules| governed.replace_rules(rules));
+            let following = governance.follow(move |rules| governed.replace_rules(rules));
             end.run_until_cancelled(following).await;
         });
         let limits = Limits {
@@ -129,6 +138,35 @@ impl Bound {
         tracing::info!(%address, topics = config.topic.len(), "topic-gateway listens");
         Ok(TopicsService { readiness, bus, grace: config.grace })
     }
+}
+
+/// The rules to begin with: every document must be usable.
+async fn first_rules(
+    config: &Config,
+    governance: &mut Governance,
+    bus: &Bus,
+) -> Result<Rules, Failure> {
+    if config.reads_bus() && !bus.wait_connected(Instant::now() + CONNECTED_WITHIN).await {
+        let why = bus.last_problem().unwrap_or_else(|| "no answer".to_owned());
+        return Err(Failure::failed(format!(
+            "documents are kept on the bus, which is away: {why}"
+        )));
+    }
+    let look = governance.look().await;
+    if look.problems.is_empty()
+        && let Some(rules) = look.rules
+    {
+        return Ok(rules);
+    }
+    let problems: Vec<_> =
+        look.problems.values().map(|error| event_bus_core::Chain(error).to_string()).collect();
+    Err(Failure::usage(problems.join("\n")))
+}
+
+/// The routes that tell what became of their events.
+fn receipts(config: &RootConfig) -> Vec<String> {
+    let routes = config.outbound.iter().flat_map(|outbound| &outbound.routes);
+    routes.filter(|route| route.receipts).map(|route| route.name.clone()).collect()
 }
 
 /// The routes that carry a subject and tell what became of its events.

@@ -17,6 +17,7 @@ mod refused;
 mod reload;
 mod stopping;
 mod subjects;
+mod topic_documents;
 mod trigger;
 mod up;
 mod vaults;

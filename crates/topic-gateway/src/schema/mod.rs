@@ -12,7 +12,7 @@ mod judge;
 mod node;
 mod pattern;
 mod reference;
-mod registry;
+mod remotes;
 mod strict;
 #[cfg(test)]
 mod tests;
@@ -25,7 +25,7 @@ use fancy_regex::Regex;
 
 pub use dialect::Dialect;
 pub(crate) use pattern::compile as compile_pattern;
-pub use registry::{LoadError, Registry, topic_of_file};
+pub use remotes::{Remotes, references_elsewhere};
 
 use crate::json::{Limits, ParseError, Value, parse};
 use node::Exact;
@@ -33,7 +33,10 @@ use reference::{Lost, References};
 
 /// One schema, compiled.
 pub struct Schema {
+    /// As it was written.
     document: Value,
+    /// With what it refers to on other hosts.
+    bundle: Value,
     dialect: Dialect,
     references: References,
     /// The regular expressions of the document.
@@ -53,11 +56,10 @@ pub struct Violation {
 }
 
 /// What a schema may use beyond itself.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Options {
-    /// Hosts from which references may be fetched. Fetching is not built: a reference to one of them is refused with a
-    /// reason of its own.
-    pub reference_hosts: Vec<String>,
+    /// Documents on other hosts that it refers to.
+    pub remotes: Remotes,
 }
 
 /// A schema cannot be used.
@@ -74,12 +76,14 @@ pub enum SchemaError {
         #[source]
         error: Box<jsonschema::ValidationError<'static>>,
     },
-    #[error("reference {reference:?} leads to another document, and nothing is fetched")]
-    RemoteReference { reference: String },
     #[error(
-        "reference {reference:?} leads to the allowed host {host:?}, but fetching is not built"
+        "reference {reference:?} leads to another document, on a host from which none may be fetched"
     )]
-    NotFetched { reference: String, host: String },
+    RemoteReference { reference: String },
+    #[error("{uri} is of another draft than the schema that refers to it")]
+    OtherDraft { uri: String },
+    #[error("{uri} says that it is {id:?}; refer to it by that name")]
+    OtherId { uri: String, id: String },
     #[error("reference {reference:?} leads to a place that is not there")]
     LostReference { reference: String },
     #[error("reference {reference:?} leads back to itself and no deeper into the value")]
@@ -102,21 +106,22 @@ impl Schema {
     /// Compiles a schema: Draft 2020-12 unless `$schema` names another. `format` is not asserted.
     pub fn new(document: Value, options: &Options) -> Result<Self, SchemaError> {
         let dialect = Dialect::of(&document).map_err(SchemaError::Dialect)?;
-        let plain = document.to_serde();
+        let bundle = remotes::bundle(&document, dialect, &options.remotes)?;
+        let plain = bundle.to_serde();
         check_keywords(&plain, dialect)?;
-        let references = References::of(&document, dialect);
-        if let Some((reference, lost)) = references.first_lost(&document) {
-            return Err(lost_reference(reference, lost, options));
+        let references = References::of(&bundle, dialect);
+        if let Some((reference, lost)) = references.first_lost(&bundle) {
+            return Err(lost_reference(reference, &lost));
         }
-        if let Some(reference) = endless::endless_reference(&document, &references) {
+        if let Some(reference) = endless::endless_reference(&bundle, &references) {
             return Err(SchemaError::EndlessReference { reference });
         }
-        let patterns = strict::patterns(&document)?;
-        let filter = match strict::reason(&document, dialect) {
+        let patterns = strict::patterns(&bundle)?;
+        let filter = match strict::reason(&bundle, dialect) {
             Some(_) => None,
             None => Some(compile(&plain, dialect)?),
         };
-        Ok(Self { document, dialect, references, patterns, filter })
+        Ok(Self { document, bundle, dialect, references, patterns, filter })
     }
 
     /// Whether the value fits, and if not, what Python's `jsonschema` says about it.
@@ -175,15 +180,11 @@ fn invalid(error: jsonschema::ValidationError<'_>) -> SchemaError {
     SchemaError::Invalid { path: error.instance_path().to_string(), error: Box::new(error) }
 }
 
-fn lost_reference(reference: &str, lost: Lost, options: &Options) -> SchemaError {
+fn lost_reference(reference: &str, lost: &Lost) -> SchemaError {
     let reference = reference.to_owned();
-    let Lost::Elsewhere(uri) = lost else { return SchemaError::LostReference { reference } };
-    let host = url::Url::parse(&uri).ok().and_then(|url| url.host_str().map(str::to_owned));
-    match host {
-        Some(host) if options.reference_hosts.contains(&host) => {
-            SchemaError::NotFetched { reference, host }
-        }
-        Some(_) | None => SchemaError::RemoteReference { reference },
+    match lost {
+        Lost::Elsewhere(_) => SchemaError::RemoteReference { reference },
+        Lost::Nowhere => SchemaError::LostReference { reference },
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where `$ref` and its kin lead, as the Python package `referencing` finds it. Nothing is ever fetched.
+//! Where `$ref` and its kin lead, as the Python package `referencing` finds it. Nothing is fetched here.
 
 use std::collections::HashMap;
 
@@ -64,7 +64,16 @@ impl References {
 
     /// The first reference that cannot be followed, with the reason.
     pub(super) fn first_lost(&self, document: &Value) -> Option<(&str, Lost)> {
-        self.used.iter().find_map(|(base, reference)| {
+        self.lost(document).next()
+    }
+
+    /// Why references cannot be followed, for all that cannot.
+    pub(super) fn all_lost(&self, document: &Value) -> Vec<Lost> {
+        self.lost(document).map(|(_, lost)| lost).collect()
+    }
+
+    fn lost<'a>(&'a self, document: &Value) -> impl Iterator<Item = (&'a str, Lost)> {
+        self.used.iter().filter_map(move |(base, reference)| {
             let scope = Scope { base: base.clone(), previous: Vec::new() };
             let lost = self.look_up(document, &scope, reference).err()?;
             Some((reference.as_str(), lost))

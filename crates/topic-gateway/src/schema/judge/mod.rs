@@ -28,9 +28,9 @@ type Sink<'f, 'a> = &'f mut dyn FnMut(Found<'a>) -> ControlFlow<()>;
 /// The one reason that is said, if the value does not fit.
 pub(super) fn best_match(schema: &Schema, value: &Value) -> Option<Violation> {
     let mut best: Option<Found<'_>> = None;
-    let scope = schema.references.root_scope(&schema.document);
+    let scope = schema.references.root_scope(&schema.bundle);
     let at = Place { instance: value, path: None, scope: &scope, steps: 0 };
-    let judged = Judge { schema }.within(at, &schema.document, &mut |found| {
+    let judged = Judge { schema }.within(at, &schema.bundle, &mut |found| {
         if best.as_ref().is_none_or(|best| found.compare(best).is_gt()) {
             best = Some(found);
         }
@@ -171,11 +171,11 @@ impl<'a> Judge<'a> {
     }
 
     fn refer(&self, asked: Asked<'_, 'a>) -> Result<(&'a Value, Scope), Lost> {
-        let Schema { references, document, .. } = self.schema;
+        let Schema { references, bundle, .. } = self.schema;
         if asked.keyword == "$recursiveRef" {
-            return references.look_up_recursive(document, asked.at.scope);
+            return references.look_up_recursive(bundle, asked.at.scope);
         }
-        references.look_up(document, asked.at.scope, asked.value.as_str().unwrap_or_default())
+        references.look_up(bundle, asked.at.scope, asked.value.as_str().unwrap_or_default())
     }
 
     fn ask_reference(&self, asked: Asked<'_, 'a>, found: Sink<'_, 'a>) -> ControlFlow<()> {
