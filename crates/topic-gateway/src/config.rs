@@ -16,7 +16,7 @@ use crate::documents::Location;
 use crate::profile::Profile;
 use crate::storage::ColumnType;
 use crate::token::{KeySource, KeysOptions, Trust};
-use crate::topic::Acknowledge;
+use crate::topic::{self, Acknowledge};
 
 /// `[topics]`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -187,6 +187,13 @@ impl Default for LimitsConfig {
             max_bytes_in_flight: ByteSize(64 * 1024 * 1024),
             max_connections: count(4096),
         }
+    }
+}
+
+impl TopicConfig {
+    /// The subject of its events.
+    pub fn subject(&self) -> String {
+        topic::subject(&self.name)
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod access;
 mod answer;
+mod checks;
 pub mod compat;
 pub mod config;
 mod docs;
@@ -20,7 +21,8 @@ pub mod token;
 mod topic;
 
 pub use answer::{Answer, Problem, Refusal};
-pub use config::{Config, RegistryConfig};
+pub use checks::{Route, checks};
+pub use config::{Config, RegistryConfig, TopicConfig};
 pub use documents::{Location, Reader};
 pub use gateway::{API, Gateway, Parts, Settings};
 pub use governance::{FindDestinations, Governance, GovernanceError, Look};
@@ -29,4 +31,4 @@ pub use outcomes::{Known, Outcomes, Waiter};
 pub use profile::Profile;
 pub use rules::{Governed, Rules};
 pub use storage::{ColumnType, Storage, Unstorable};
-pub use topic::{Acknowledge, Destination, Topic};
+pub use topic::{Acknowledge, Destination, Topic, subject};

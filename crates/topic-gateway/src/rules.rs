@@ -51,6 +51,11 @@ impl Rules {
         !self.access.is_empty()
     }
 
+    /// The topics that the access document lists.
+    pub fn listed(&self) -> impl Iterator<Item = &str> {
+        self.access.topics()
+    }
+
     /// Whether a subject may publish a message to a topic.
     pub fn decide(
         &self,

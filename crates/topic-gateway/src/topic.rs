@@ -45,7 +45,7 @@ pub struct Topic {
 impl Topic {
     /// The subject of its events.
     pub fn subject(&self) -> String {
-        format!("fleet.topic.{}", tokens(&self.name))
+        subject(&self.name)
     }
 
     /// The event that a message becomes. The same message always has the same id, and two messages with the same value in
@@ -90,6 +90,11 @@ impl Topic {
             }
         }
     }
+}
+
+/// The subject of the events of a topic.
+pub fn subject(name: &str) -> String {
+    format!("fleet.topic.{}", tokens(name))
 }
 
 /// An id made of a text.

@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use event_bus_core::subject::Pattern;
 use event_bus_doctor::{Admin, Options};
 use event_bus_runtime::config::duration;
 use event_bus_runtime::{Bus, Check, CheckContext, Clock, SecretResolver, shutdown};
@@ -101,6 +102,7 @@ fn checks(config: &RootConfig) -> Vec<Box<dyn Check>> {
     let admins = [
         ("serve-inbound", inbound.and_then(|inbound| inbound.admin_listen)),
         ("relay-outbound", outbound.and_then(|outbound| outbound.admin_listen)),
+        ("topic-gateway", config.topics.as_ref().and_then(|topics| topics.admin_listen)),
     ];
     let admins = admins
         .into_iter()
@@ -113,7 +115,20 @@ fn checks(config: &RootConfig) -> Vec<Box<dyn Check>> {
         let names = config.stream_names();
         checks.extend(relay_outbound::checks(outbound, names, doctor.secret.is_some()));
     }
+    if let Some(topics) = &config.topics {
+        checks.extend(topic_gateway::checks(topics, outbound.map(routes)));
+    }
     checks
+}
+
+/// What topics need to know of the routes.
+fn routes(outbound: &relay_outbound::Config) -> Vec<topic_gateway::Route> {
+    let route = |route: &relay_outbound::RouteConfig| topic_gateway::Route {
+        name: route.name.clone(),
+        subjects: route.subjects.iter().filter_map(|text| Pattern::parse(text).ok()).collect(),
+        receipts: route.receipts,
+    };
+    outbound.routes.iter().map(route).collect()
 }
 
 fn explain(code: &str, output: Output) -> Outcome {

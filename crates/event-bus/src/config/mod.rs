@@ -5,6 +5,7 @@ pub(crate) mod restart;
 pub(crate) mod secrets;
 #[cfg(test)]
 mod tests;
+pub(crate) mod topics;
 
 use std::path::PathBuf;
 
@@ -134,6 +135,7 @@ impl RootConfig {
         problems.extend(self.inbound.iter().flat_map(|inbound| inbound.validate(&subjects)));
         problems.extend(self.outbound.iter().flat_map(|outbound| outbound.validate(&subjects)));
         problems.extend(self.topics.iter().flat_map(topic_gateway::Config::validate));
+        problems.extend(self.unanswered_topics());
         problems.extend(self.secrets.validate());
         problems.extend(self.telemetry.validate());
         problems

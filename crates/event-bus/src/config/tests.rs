@@ -42,6 +42,25 @@ fn problems_of_several_sections_come_together_with_their_lines() {
 }
 
 #[test]
+fn who_waits_for_delivery_needs_a_route_that_tells() {
+    let topics = "[topics]\naccess = 'a'\ntokens.keys_url = 'http://k/'\n[[topics.topic]]\nname = 'a'\n\
+                  schema = 's'\nacknowledge = 'delivered'\n";
+    let route = |rest: &str| {
+        format!(
+            "{topics}[[outbound.routes]]\nname = 'r'\nsubjects = ['fleet.topic.>']\n\
+             sink.webhook = {{ url = 'http://x/' }}\n{rest}"
+        )
+    };
+    for text in [topics.to_owned(), route("")] {
+        let problems = read(&text, &[]).unwrap_err().concat();
+        let expected = "event-bus.toml:7: topics.topic[0].acknowledge: no route of [outbound] with receipts = true \
+                        carries fleet.topic.a; add one, or write \"durable\"";
+        assert!(problems.contains(expected), "{problems}");
+    }
+    read(&route("receipts = true\n"), &[]).unwrap();
+}
+
+#[test]
 fn the_environment_is_checked_like_the_file() {
     let problems = read("", &[("EVENT_BUS__BUS__URRL", "nats://a:1")]).unwrap_err().concat();
     assert!(problems.contains("environment variable EVENT_BUS__BUS__URRL"), "{problems}");

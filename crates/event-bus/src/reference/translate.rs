@@ -21,6 +21,9 @@ const TABLES: &str = include_str!("../../../../examples/topics/event-bus.toml");
 /// What those tables can take, by topic.
 const COLUMNS: &str = include_str!("columns.toml");
 
+/// The events of all topics.
+const ALL: &str = "fleet.topic.>";
+
 /// Seconds for Kafka to confirm, unless the environment says otherwise.
 const FLUSH_TIMEOUT: f64 = 7.0;
 
@@ -42,7 +45,7 @@ impl Translation<'_> {
         let mut root = Table::new();
         let aws = self.aws();
         let routes = self.routes(&aws).await?;
-        root.insert("topics".to_owned(), Value::Table(self.topics()?));
+        root.insert("topics".to_owned(), Value::Table(self.topics(&routes)?));
         let outbound = table([("routes", Value::Array(routes))]);
         root.insert("outbound".to_owned(), Value::Table(outbound));
         if !aws.is_empty() {
@@ -64,7 +67,8 @@ impl Translation<'_> {
         ))
     }
 
-    fn topics(&self) -> Result<Table, Failure> {
+    /// Producers wait for `routes`.
+    fn topics(&self, routes: &[Value]) -> Result<Table, Failure> {
         let config = &self.conf_dir.config;
         let stored = self.postgres_secret().is_some();
         let mut tokens = table([("keys_url", text(config.keys_url()?))]);
@@ -87,7 +91,11 @@ impl Translation<'_> {
             (
                 "topic",
                 Value::Array(
-                    self.conf_dir.topics.iter().map(|each| topic(each, stored).into()).collect(),
+                    self.conf_dir
+                        .topics
+                        .iter()
+                        .map(|each| topic(each, stored, routes).into())
+                        .collect(),
                 ),
             ),
         ]);
@@ -106,9 +114,8 @@ impl Translation<'_> {
     async fn routes(&self, aws: &Table) -> Result<Vec<Value>, Failure> {
         let config = &self.conf_dir.config;
         let mut routes = Vec::new();
-        let all = "fleet.topic.>";
         if !config.kafka_bootstrap_server.is_empty() {
-            routes.push(route("kafka", all, ("kafka", self.kafka()?)));
+            routes.push(route("kafka", ALL, ("kafka", self.kafka()?)));
         }
         if !config.event_bus_arn.is_empty() {
             let mut sink = table([
@@ -120,7 +127,7 @@ impl Translation<'_> {
             if let Some(url) = endpoint(self.env, "EVENTBRIDGE") {
                 sink.insert("endpoint_url".to_owned(), text(&url));
             }
-            routes.push(route("eventbridge", all, ("eventbridge", sink)));
+            routes.push(route("eventbridge", ALL, ("eventbridge", sink)));
         }
         if let Some(connection) = self.postgres(aws).await? {
             routes.extend(self.tables(&connection)?);
@@ -268,12 +275,19 @@ pub(super) fn endpoint(env: &EnvMap, service: &str) -> Option<String> {
 }
 
 /// `stored` says that there are tables of PostgreSQL for the topics that have some.
-fn topic(topic: &TopicFile, stored: bool) -> Table {
+fn topic(topic: &TopicFile, stored: bool, routes: &[Value]) -> Table {
+    let subject = topic_gateway::subject(&topic.name);
+    let carries = |route: &Value| {
+        let subjects = route.get("subjects").and_then(Value::as_array);
+        let mut subjects = subjects.into_iter().flatten().filter_map(Value::as_str);
+        subjects.any(|taken| taken == ALL || taken == subject)
+    };
+    let acknowledge = if routes.iter().any(carries) { "delivered" } else { "durable" };
     let mut made = table([
         ("name", text(&topic.name)),
         ("schema", path(&topic.schema)),
         ("id", text("event_id")),
-        ("acknowledge", text("delivered")),
+        ("acknowledge", text(acknowledge)),
     ]);
     if let Some(key) = &topic.key {
         made.insert("key".to_owned(), text(key));

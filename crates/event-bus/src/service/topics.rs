@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use event_bus_core::subject::Pattern;
 use event_bus_runtime::bus::StreamRole;
 use event_bus_runtime::server::{self, Limits};
 use event_bus_runtime::{Bus, Metrics, Readiness};
@@ -18,6 +17,7 @@ use topic_gateway::{
 
 use super::{OutboundService, Start, bind, bind_admin, keep_streams};
 use crate::config::RootConfig;
+use crate::config::topics::carries;
 use crate::failure::Failure;
 
 const NAME: &str = "topic-gateway";
@@ -95,7 +95,8 @@ impl Bound {
         };
         let tokens = Tokens::new(Arc::clone(&keys), token_rules, start.clock.clone());
         let tokens = tokens.map_err(Failure::misuse)?;
-        let outcomes = Outcomes::new(bus.clone(), receipts(start.config));
+        let routes = start.config.routes_with_receipts().map(|route| route.name.clone()).collect();
+        let outcomes = Outcomes::new(bus.clone(), routes);
         let gateway = Gateway::new(Parts {
             bus: bus.clone(),
             stream: start.config.bus.streams.name(StreamRole::Events).to_owned(),
@@ -163,21 +164,11 @@ async fn first_rules(
     Err(Failure::usage(problems.join("\n")))
 }
 
-/// The routes that tell what became of their events.
-fn receipts(config: &RootConfig) -> Vec<String> {
-    let routes = config.outbound.iter().flat_map(|outbound| &outbound.routes);
-    routes.filter(|route| route.receipts).map(|route| route.name.clone()).collect()
-}
-
 /// The routes that carry a subject and tell what became of its events.
 fn destinations(config: &RootConfig, subject: &str) -> Vec<Destination> {
-    let routes = config.outbound.iter().flat_map(|outbound| &outbound.routes);
-    let carries = |subjects: &[String]| {
-        let mut patterns = subjects.iter().filter_map(|text| Pattern::parse(text).ok());
-        patterns.any(|pattern| pattern.matches(subject))
-    };
-    let mut found: Vec<_> = routes
-        .filter(|route| route.receipts && carries(&route.subjects))
+    let mut found: Vec<_> = config
+        .routes_with_receipts()
+        .filter(|route| carries(route, subject))
         .map(|route| Destination { kind: route.sink.settings().kind(), route: route.name.clone() })
         .collect();
     let rank = |kind: &str| ORDER.iter().position(|known| *known == kind).unwrap_or(ORDER.len());

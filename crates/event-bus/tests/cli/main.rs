@@ -18,6 +18,7 @@ mod reload;
 mod stopping;
 mod subjects;
 mod topic_documents;
+mod topic_findings;
 mod trigger;
 mod up;
 mod vaults;

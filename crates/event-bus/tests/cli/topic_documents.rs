@@ -22,7 +22,7 @@ async fn put(moto: &MotoServer, key: &str, text: &str) {
 }
 
 /// A server of one key that has signed nothing.
-async fn key_server() -> CaptureSink {
+pub(crate) async fn key_server() -> CaptureSink {
     let key = json!({ "kty": "RSA", "alg": "RS256", "e": "AQAB", "n": URL_SAFE_NO_PAD.encode([0xab; 256]) });
     CaptureSink::scripted(Script::reply(
         Reply::status(200).body(json!({ "keys": [key] }).to_string()),
