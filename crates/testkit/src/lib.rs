@@ -20,6 +20,7 @@ pub mod proxy;
 pub mod report;
 pub mod seed;
 pub mod sink_suite;
+pub mod tokens;
 pub mod tools;
 pub mod vectors;
 
@@ -34,3 +35,4 @@ pub use postgres::PostgresServer;
 pub use process::Bin;
 pub use proxy::TcpProxy;
 pub use seed::{rng, seed};
+pub use tokens::{KeyServer, Signer};

@@ -1,9 +1,7 @@
 //! Access and schemas in S3, as the topic gateway reads them, against moto.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use testkit::{CaptureSink, MotoServer, NatsServer, Reply, Script, free_port, poll_until};
+use testkit::{KeyServer, MotoServer, NatsServer, Signer, free_port, poll_until};
 
 use crate::world::{LONG, event_bus};
 
@@ -21,19 +19,13 @@ async fn put(moto: &MotoServer, key: &str, text: &str) {
     assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
 }
 
-/// A server of one key that has signed nothing.
-pub(crate) async fn key_server() -> CaptureSink {
-    let key = json!({ "kty": "RSA", "alg": "RS256", "e": "AQAB", "n": URL_SAFE_NO_PAD.encode([0xab; 256]) });
-    CaptureSink::scripted(Script::reply(
-        Reply::status(200).body(json!({ "keys": [key] }).to_string()),
-    ))
-    .await
-}
-
 #[tokio::test]
 async fn topics_come_and_change_with_the_objects_of_a_bucket() {
-    let (moto, nats, keys) =
-        (MotoServer::start().await, NatsServer::start().await, key_server().await);
+    let (moto, nats, keys) = (
+        MotoServer::start().await,
+        NatsServer::start().await,
+        KeyServer::start(Signer::a().document()).await,
+    );
     put(&moto, "", "").await;
     put(&moto, "access.json", r#"{"shop.orders": ["me"]}"#).await;
     put(&moto, "topics/orders.json", r#"{"type": "object"}"#).await;

@@ -4,9 +4,8 @@ use std::fs;
 
 use futures_util::future::join_all;
 use serde_json::Value;
-use testkit::{CaptureSink, NatsServer, Reply, Script};
+use testkit::{KeyServer, NatsServer, Signer};
 
-use crate::topic_documents::key_server;
 use crate::world::{LONG, event_bus, route};
 
 /// A configuration with one topic, and what the doctor says of it: codes and ids.
@@ -34,7 +33,7 @@ impl Default for Case {
 }
 
 impl Case {
-    async fn check(&self, nats: &NatsServer, keys: &CaptureSink) {
+    async fn check(&self, nats: &NatsServer, keys: &KeyServer) {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
         fs::create_dir(folder.path().join("schemas")).unwrap();
@@ -72,8 +71,9 @@ fn carrying(receipts: bool) -> String {
 
 #[tokio::test]
 async fn the_doctor_names_what_is_wrong_with_topics() {
-    let (nats, keys) = (NatsServer::start().await, key_server().await);
-    let silent = CaptureSink::scripted(Script::reply(Reply::status(500))).await;
+    let (nats, keys) = (NatsServer::start().await, KeyServer::start(Signer::a().document()).await);
+    let silent = KeyServer::start(Signer::a().document()).await;
+    silent.fail();
     let cases = [
         Case::default(),
         Case {

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::signer::{decode, encode, hs256, message};
 use super::{NOW, Signer, good, subject, tokens};
 use crate::token::{Refusal, Rules};
+use testkit::tokens::{decode, encode, hs256, message};
 
 fn header(extra: Value) -> Value {
     let mut header = json!({"alg": "RS256", "typ": "JWT"});

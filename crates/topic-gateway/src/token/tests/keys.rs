@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::signer::document;
 use super::{KeyServer, Signer, clock, good, keys_of, source, subject};
 use crate::token::{KeySource, Keys, KeysOptions, Refusal, Rules, Tokens, Trust};
+use testkit::tokens::document;
 
 const WITHIN: Duration = Duration::from_secs(20);
 

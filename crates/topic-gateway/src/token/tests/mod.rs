@@ -2,9 +2,7 @@ mod attacks;
 mod claims;
 mod documents;
 mod extraction;
-mod key_server;
 mod keys;
-mod signer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +13,7 @@ use time::OffsetDateTime;
 use url::Url;
 
 use super::{Identity, KeySource, Keys, KeysOptions, Refusal, Rules, Tokens};
-use key_server::KeyServer;
-use signer::Signer;
+use testkit::{KeyServer, Signer};
 
 /// The time in these tests, in seconds since the Unix epoch.
 const NOW: i64 = 1_800_000_000;

@@ -16,41 +16,52 @@ const SPKI_PREFIX: [u8; 24] = [
     0x01, 0x05, 0x00, 0x03, 0x82, 0x01, 0x0f, 0x00,
 ];
 
-pub(super) struct Signer(RsaKeyPair);
+/// Holds a private key for RS256.
+#[derive(Debug)]
+pub struct Signer(RsaKeyPair);
 
 impl Signer {
-    pub(super) fn a() -> Self {
-        Self::new(include_bytes!("test_only_key_a.pk8"))
+    /// The PKCS #8 of the first key.
+    pub const A: &[u8] = include_bytes!("test_only_key_a.pk8");
+
+    pub fn a() -> Self {
+        Self::new(Self::A)
     }
 
-    pub(super) fn b() -> Self {
+    pub fn b() -> Self {
         Self::new(include_bytes!("test_only_key_b.pk8"))
     }
 
-    pub(super) fn c() -> Self {
+    pub fn c() -> Self {
         Self::new(include_bytes!("test_only_key_c.pk8"))
     }
 
     fn new(pkcs8: &[u8]) -> Self {
-        Self(RsaKeyPair::from_pkcs8(pkcs8).unwrap())
+        Self(RsaKeyPair::from_pkcs8(pkcs8).expect("the keys here are good"))
     }
 
     /// A token as whoever holds the key issues it.
-    pub(super) fn token(&self, claims: &Value) -> String {
+    pub fn token(&self, claims: &Value) -> String {
         self.with_header(&json!({"alg": "RS256", "typ": "JWT"}), claims)
     }
 
-    pub(super) fn with_header(&self, header: &Value, claims: &Value) -> String {
+    /// A token with any header.
+    pub fn with_header(&self, header: &Value, claims: &Value) -> String {
         self.raw(header.to_string().as_bytes(), claims.to_string().as_bytes())
     }
 
+    /// A good token of somebody, for that many seconds from `now` on, which is in seconds since 1970.
+    pub fn token_of(&self, subject: &str, now: i64, seconds: i64) -> String {
+        self.token(&json!({"sub": subject, "iat": now, "exp": now + seconds}))
+    }
+
     /// Signs any two parts by RS256.
-    pub(super) fn raw(&self, header: &[u8], payload: &[u8]) -> String {
+    pub fn raw(&self, header: &[u8], payload: &[u8]) -> String {
         self.signed_by(&RSA_PKCS1_SHA256, header, payload)
     }
 
     /// Signs by what the algorithm of that name says.
-    pub(super) fn algorithm(&self, name: &str, claims: &Value) -> String {
+    pub fn algorithm(&self, name: &str, claims: &Value) -> String {
         let encoding: &dyn RsaEncoding = match name {
             "RS384" => &RSA_PKCS1_SHA384,
             "RS512" => &RSA_PKCS1_SHA512,
@@ -70,50 +81,57 @@ impl Signer {
         let message = message(header, payload);
         let mut signature = vec![0; self.0.public().modulus_len()];
         let random = SystemRandom::new();
-        self.0.sign(encoding, &random, message.as_bytes(), &mut signature).unwrap();
+        self.0
+            .sign(encoding, &random, message.as_bytes(), &mut signature)
+            .expect("RSA signs every message");
         format!("{message}.{}", encode(&signature))
     }
 
     /// DER of the SubjectPublicKeyInfo.
-    pub(super) fn spki(&self) -> Vec<u8> {
+    pub fn spki(&self) -> Vec<u8> {
         [&SPKI_PREFIX, self.0.public().as_ref()].concat()
     }
 
-    pub(super) fn spki_base64(&self) -> String {
+    /// The same in Base64.
+    pub fn spki_base64(&self) -> String {
         STANDARD.encode(self.spki())
     }
 
     /// The document of the reference with this key alone.
-    pub(super) fn document(&self) -> Value {
+    pub fn document(&self) -> Value {
         document(&[self])
     }
 
-    pub(super) fn jwk(&self, id: &str) -> Value {
+    /// The public key as RFC 7517 writes it.
+    pub fn jwk(&self, id: &str) -> Value {
         let PublicKeyComponents { n, e }: PublicKeyComponents<Vec<u8>> = self.0.public().into();
         json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": id, "n": encode(&n), "e": encode(&e)})
     }
 }
 
-pub(super) fn document(signers: &[&Signer]) -> Value {
+/// The document of the reference with these keys.
+pub fn document(signers: &[&Signer]) -> Value {
     let keys: Vec<Value> =
         signers.iter().map(|signer| json!({"key": signer.spki_base64()})).collect();
     json!({"keys": keys})
 }
 
-pub(super) fn message(header: &[u8], payload: &[u8]) -> String {
+/// What is signed.
+pub fn message(header: &[u8], payload: &[u8]) -> String {
     format!("{}.{}", encode(header), encode(payload))
 }
 
-pub(super) fn hs256(secret: &[u8], claims: &Value) -> String {
+/// A token signed by HMAC, as an attacker would.
+pub fn hs256(secret: &[u8], claims: &Value) -> String {
     let message = message(br#"{"alg":"HS256","typ":"JWT"}"#, claims.to_string().as_bytes());
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes());
     format!("{message}.{}", encode(tag.as_ref()))
 }
 
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-pub(super) fn decode(part: &str) -> Vec<u8> {
-    URL_SAFE_NO_PAD.decode(part).unwrap()
+pub fn decode(part: &str) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(part).expect("a part of a token is Base64")
 }
