@@ -1,4 +1,4 @@
-//! The load: signed webhooks over kept-alive connections, and a sink that only counts.
+//! The load: signed webhooks, or messages with a token, over kept-alive connections, and a sink that only counts.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,6 +15,9 @@ use tokio::time::Instant;
 
 /// Secret of the source that is loaded.
 pub(crate) const SECRET: &str = "bench-secret";
+
+/// The topic that is loaded.
+pub(crate) const RUNS: &str = "public.cps.za.runs";
 
 /// A push of some commits: JSON of about 6 KB, the usual size of a GitHub webhook.
 pub(crate) fn body() -> Vec<u8> {
@@ -34,28 +37,70 @@ pub(crate) fn body() -> Vec<u8> {
     push.to_string().into_bytes()
 }
 
-pub(crate) fn sign(body: &[u8]) -> String {
+fn sign(body: &[u8]) -> String {
     let mut mac =
         Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(body);
     format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
 }
 
-/// Sends webhooks over `connections` connections, each with its own id; returns the latencies and the time it took.
+/// Makes the whole request for an id.
+pub(crate) type Requests = Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>;
+
+/// Signed webhooks of one size, each with its own id.
+pub(crate) fn webhooks() -> Requests {
+    let body = body();
+    let signature = sign(&body);
+    let head = format!(
+        "POST /hooks/bench HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
+         X-GitHub-Event: push\r\nX-Hub-Signature-256: {signature}\r\nContent-Length: {}\r\n",
+        body.len()
+    );
+    Arc::new(move |id| {
+        [head.as_bytes(), format!("X-GitHub-Delivery: {id}\r\n\r\n").as_bytes(), &body].concat()
+    })
+}
+
+/// Messages of the topic of runs with a token, of about the size of the webhooks, each with its own id.
+pub(crate) fn runs(token: &str) -> Requests {
+    let job = |number: usize| {
+        serde_json::json!({
+            "country": "za", "catalog_id": format!("database.table_{number:04}"), "status": "succeeded",
+            "timestamp_start": 1_767_225_600_000_u64, "timestamp_end": 1_767_225_660_000_u64,
+            "message": "Change what is there, and say why it was changed, in two sentences. This is the second one.",
+            "additional_info": {"rows": number, "partitions": ["2026-01-01", "2026-01-02"], "engine": "spark"},
+        })
+    };
+    let run = serde_json::json!({
+        "event_id": "EVENT-ID", "job_ref": "spark-application-1", "tenant_id": "ABCD", "source_app": "bench",
+        "source_app_version": "1.0.0", "environment": "dev", "timestamp_start": 1_767_225_600_000_u64,
+        "timestamp_end": 1_767_225_660_000_u64, "jobs": (0..20).map(job).collect::<Vec<_>>(),
+    });
+    let (run, token) = (run.to_string(), token.to_owned());
+    Arc::new(move |id| {
+        let body = run.replace("EVENT-ID", id);
+        format!(
+            "POST /topics/{RUNS} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
+             Authorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes()
+    })
+}
+
+/// Sends `count` requests over `connections` connections; returns the latencies and the time it took.
 pub(crate) async fn send(
     target: SocketAddr,
+    requests: &Requests,
     run: &str,
     count: usize,
     connections: usize,
 ) -> anyhow::Result<(Vec<Duration>, Duration)> {
-    let body = body();
-    let signature = sign(&body);
     let next = Arc::new(AtomicUsize::new(0));
     let begin = Instant::now();
     let mut tasks = JoinSet::new();
     for _ in 0..connections {
-        let (next, body, signature, run) =
-            (Arc::clone(&next), body.clone(), signature.clone(), run.to_owned());
+        let (next, requests, run) = (Arc::clone(&next), Arc::clone(requests), run.to_owned());
         tasks.spawn(async move {
             let mut stream = TcpStream::connect(target).await?;
             stream.set_nodelay(true)?;
@@ -65,19 +110,12 @@ pub(crate) async fn send(
                 if number >= count {
                     return anyhow::Ok(latencies);
                 }
-                let mut request = format!(
-                    "POST /hooks/bench HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
-                     X-GitHub-Event: push\r\nX-GitHub-Delivery: {run}-{number}\r\nX-Hub-Signature-256: {signature}\r\n\
-                     Content-Length: {}\r\n\r\n",
-                    body.len()
-                )
-                .into_bytes();
-                request.extend_from_slice(&body);
+                let request = requests(&format!("{run}-{number}"));
                 let sent = Instant::now();
                 stream.write_all(&request).await?;
                 let status = read_answer(&mut stream).await?;
                 latencies.push(sent.elapsed());
-                ensure!(status == 202, "a webhook was answered {status}");
+                ensure!(status == 202, "a request was answered {status}");
             }
         });
     }

@@ -34,7 +34,7 @@ enum Command {
         /// Pairs of runs.
         #[arg(long, default_value_t = 5)]
         pairs: usize,
-        /// Webhooks in each run of serve-inbound.
+        /// Requests in each run of serve-inbound and topic-gateway.
         #[arg(long, default_value_t = 40_000)]
         webhooks: usize,
         /// Events in each run of relay-outbound.
@@ -122,9 +122,13 @@ async fn main() -> anyhow::Result<()> {
         Command::Compare { event_bus, pairs, webhooks, events } => {
             let inbound = inbound::compare(&event_bus, pairs, webhooks).await?;
             report::print("serve-inbound", "webhooks", 0.7, &inbound);
+            let topics = inbound::compare_topics(&event_bus, pairs, webhooks).await?;
+            report::print("topic-gateway against serve-inbound", "events", 0.7, &topics);
             let outbound = outbound::compare(&event_bus, pairs, events).await?;
             report::print("relay-outbound", "events", 0.6, &outbound);
-            let met = report::meets(&inbound, 0.7) && report::meets(&outbound, 0.6);
+            let met = report::meets(&inbound, 0.7)
+                && report::meets(&topics, 0.7)
+                && report::meets(&outbound, 0.6);
             anyhow::ensure!(met, MISSED);
             Ok(())
         }
