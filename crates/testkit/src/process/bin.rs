@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ pub struct Bin {
     path: PathBuf,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
+    directory: Option<PathBuf>,
+    input: Vec<u8>,
 }
 
 /// A started binary. Dropping it kills the process.
@@ -39,7 +41,13 @@ pub struct Output {
 impl Bin {
     /// Tests of the crate `event-bus` pass `env!("CARGO_BIN_EXE_event-bus")`.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), arguments: Vec::new(), environment: Vec::new() }
+        Self {
+            path: path.into(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            directory: None,
+            input: Vec::new(),
+        }
     }
 
     /// The binary `event-bus` of the profile that this test was built with; built once if need be.
@@ -66,13 +74,33 @@ impl Bin {
         self
     }
 
-    /// Starts it with an empty standard input; output goes to files.
+    /// Runs it in this folder instead of that of the test.
+    #[must_use]
+    pub fn current_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    /// What it reads from its standard input; nothing by default.
+    #[must_use]
+    pub fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
+        self.input = input.into();
+        self
+    }
+
+    /// Starts it; input and output are files.
     ///
     /// Of the test's own environment nothing that begins with `EVENT_BUS_` is passed on.
     pub fn spawn(&self) -> Running {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = |name| File::create(folder.path().join(name)).expect("a file for the output");
+        let input = folder.path().join("stdin");
+        fs::write(&input, &self.input).expect("a file for the input");
+        let input = File::open(input).expect("the file just written");
         let mut command = Command::new(&self.path);
+        if let Some(directory) = &self.directory {
+            command.current_dir(directory);
+        }
         for (name, _) in
             std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("EVENT_BUS_"))
         {
@@ -81,7 +109,7 @@ impl Bin {
         command
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(file("stdout"))
             .stderr(file("stderr"));
         Running { process: Process::spawn(&mut command), folder }
