@@ -9,7 +9,8 @@ use event_bus_runtime::EnvMap;
 use event_bus_runtime::bus::ServerUrls;
 
 use crate::commands::{
-    check_config, config_schema, dead_letters, doctor, listen, publish, routes, trigger,
+    access, check_config, config_schema, dead_letters, doctor, listen, publish, routes, schemas,
+    trigger,
 };
 use crate::config::ConfigSource;
 use crate::failure::{EXIT_MISUSE, Outcome};
@@ -74,6 +75,10 @@ enum Command {
     Routes(routes::Arguments),
     /// Look at, send again or delete events that a route gave up
     DeadLetters(dead_letters::Arguments),
+    /// Say why somebody may publish a message to a topic, or may not
+    Access(access::Arguments),
+    /// Say whether schemas of topics take what older ones took
+    Schemas(schemas::Arguments),
     /// Check the configuration file; nothing else is touched
     CheckConfig,
     /// Print the JSON Schema of the configuration file
@@ -121,6 +126,8 @@ impl Cli {
             Command::Trigger(arguments) => trigger::run(arguments, &context).await,
             Command::Routes(arguments) => routes::run(arguments, &context).await,
             Command::DeadLetters(arguments) => dead_letters::run(arguments, &context).await,
+            Command::Access(arguments) => access::run(arguments, &context).await,
+            Command::Schemas(arguments) => schemas::run(arguments, &context),
             Command::CheckConfig => check_config::run(&context),
             Command::ConfigSchema => config_schema::run(&context),
             Command::GuardBroker(arguments) => up::guard(&arguments),

@@ -29,6 +29,6 @@ pub use governance::{FindDestinations, Governance, GovernanceError, Look};
 pub use health::Probe;
 pub use outcomes::{Known, Outcomes, Waiter};
 pub use profile::Profile;
-pub use rules::{Governed, Rules};
+pub use rules::{Governed, Rules, field_value};
 pub use storage::{ColumnType, Storage, Unstorable};
 pub use topic::{Acknowledge, Destination, Topic, subject};

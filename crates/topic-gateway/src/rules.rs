@@ -67,7 +67,8 @@ impl Rules {
     }
 }
 
-fn field_value<'a>(message: &'a Value, field: &str) -> FieldValue<'a> {
+/// What access rules see of a field of a message.
+pub fn field_value<'a>(message: &'a Value, field: &str) -> FieldValue<'a> {
     if message.as_object().is_none() {
         return FieldValue::NoObject;
     }

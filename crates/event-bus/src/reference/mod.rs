@@ -69,7 +69,8 @@ pub(crate) async fn run(arguments: Arguments, context: Context) -> Outcome {
     Box::pin(up::run(arguments, Context { source, output: context.output })).await
 }
 
-fn parse_profile(text: &str) -> Result<Profile, String> {
+/// Reads the name of a version of the contract.
+pub(crate) fn parse_profile(text: &str) -> Result<Profile, String> {
     match text {
         "head" => Ok(Profile::Head),
         "seed" => Ok(Profile::Seed),

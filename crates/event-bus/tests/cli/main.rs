@@ -1,6 +1,7 @@
 //! The binary as a user runs it, against real brokers.
 #![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
+mod access;
 mod asyncapi;
 mod configuration;
 mod dead_letters;
@@ -15,6 +16,7 @@ mod openapi;
 mod permissions;
 mod refused;
 mod reload;
+mod schemas;
 mod stopping;
 mod subjects;
 mod topic_documents;
