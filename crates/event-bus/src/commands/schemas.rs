@@ -11,7 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use event_bus_core::Chain;
 use serde::Serialize;
 use serde_json::Value;
-use topic_gateway::compat::{self, compare};
+use topic_gateway::compat::compare;
 use topic_gateway::json::{Number, Value as Exact};
 use topic_gateway::schema::{Options, Schema};
 
@@ -87,9 +87,15 @@ struct Problem {
     pointer: String,
     keyword: String,
     message: String,
+    /// A value that one schema accepts and the other one refuses; null if the short search found none.
+    example: Option<Value>,
 }
 
-type Schemas = BTreeMap<String, Value>;
+/// Schemas by the names of their files.
+type Schemas = BTreeMap<String, Schema>;
+
+/// Longest example, in characters, that a person is shown.
+const LONGEST_EXAMPLE: usize = 300;
 
 pub(crate) fn run(arguments: Arguments, context: &Context) -> Outcome {
     let Command::Check(Check { new, against: old, mode }) = arguments.command;
@@ -112,10 +118,9 @@ pub(crate) fn run(arguments: Arguments, context: &Context) -> Outcome {
 }
 
 impl Item {
-    fn of(name: &str, new: Option<&Value>, old: Option<&Value>, mode: Mode) -> Self {
+    fn of(name: &str, new: Option<&Schema>, old: Option<&Schema>, mode: Mode) -> Self {
         let (change, problems) = match (new, old) {
-            (Some(new), Some(old)) if new == old => (Change::Same, Vec::new()),
-            (Some(new), Some(old)) => (Change::Changed, problems(&compare(new, old), mode)),
+            (Some(new), Some(old)) => problems(new, old, mode),
             // Nobody knows it yet.
             (Some(_), None) => (Change::Added, Vec::new()),
             (None, _) => (Change::Removed, removed(mode).into_iter().collect()),
@@ -142,11 +147,7 @@ impl Checked {
     fn text(&self) -> String {
         let mut lines = Vec::new();
         for Item { name, change, problems } in &self.schemas {
-            for Problem { direction, pointer, keyword, message } in problems {
-                let place = if pointer.is_empty() { "(root)" } else { pointer };
-                let direction = direction.word();
-                lines.push(format!("{name}: {direction}: {place} {keyword}: {message}"));
-            }
+            lines.extend(problems.iter().map(|problem| format!("{name}: {}", problem.text())));
             if problems.is_empty() {
                 lines.push(match change {
                     Change::Same => format!("{name}: the same"),
@@ -161,18 +162,39 @@ impl Checked {
     }
 }
 
-fn problems(report: &compat::Report, mode: Mode) -> Vec<Problem> {
-    let directions = [(Mode::Backward, &report.backward), (Mode::Forward, &report.forward)];
+fn problems(new: &Schema, old: &Schema, mode: Mode) -> (Change, Vec<Problem>) {
+    let (plain_new, plain_old) = (new.document().to_serde(), old.document().to_serde());
+    if plain_new == plain_old {
+        return (Change::Same, Vec::new());
+    }
+    let mut report = compare(&plain_new, &plain_old);
+    report.find_examples(new, old);
+    let directions = [(Mode::Backward, report.backward), (Mode::Forward, report.forward)];
     let wanted = directions.into_iter().filter(|(direction, _)| mode.asks_for(*direction));
     let found = wanted.flat_map(|(direction, problems)| {
-        problems.iter().map(move |problem| Problem {
+        problems.into_iter().map(move |problem| Problem {
             direction,
-            pointer: problem.pointer.clone(),
-            keyword: problem.keyword.clone(),
-            message: problem.message.clone(),
+            pointer: problem.pointer,
+            keyword: problem.keyword,
+            message: problem.message,
+            example: problem.example.map(|value| value.to_serde()),
         })
     });
-    found.collect()
+    (Change::Changed, found.collect())
+}
+
+impl Problem {
+    fn text(&self) -> String {
+        let Self { direction, pointer, keyword, message, example } = self;
+        let place = if pointer.is_empty() { "(root)" } else { pointer };
+        let example = match example.as_ref().map(Value::to_string) {
+            Some(example) if example.chars().count() <= LONGEST_EXAMPLE => {
+                format!(", such as {example}")
+            }
+            Some(_) | None => String::new(),
+        };
+        format!("{}: {place} {keyword}: {message}{example}", direction.word())
+    }
 }
 
 /// Whoever publishes to the topic is refused from then on.
@@ -182,6 +204,7 @@ fn removed(mode: Mode) -> Option<Problem> {
         pointer: String::new(),
         keyword: "file".to_owned(),
         message: "the schema is removed, so what it accepted is refused".to_owned(),
+        example: None,
     })
 }
 
@@ -208,13 +231,13 @@ fn folder(folder: &Path) -> Result<Schemas, Failure> {
 }
 
 /// A schema that the gateway would accept.
-fn schema(path: &Path) -> Result<Value, Failure> {
+fn schema(path: &Path) -> Result<Schema, Failure> {
     let schema = Schema::parse(&read_file(path)?, &Options::default());
     let schema = schema.map_err(|error| unusable(path, &Chain(&error)))?;
     if !is_exact(schema.document()) {
         return Err(unusable(path, &"a number beyond 64 bits cannot be compared"));
     }
-    Ok(schema.document().to_serde())
+    Ok(schema)
 }
 
 /// Whether no number is rounded when it is compared.

@@ -60,8 +60,8 @@ async fn each_problem_is_said_with_its_place() {
     assert_eq!(
         lines,
         [
-            "new.json: backward: (root) required: the new schema requires \"country\", the old one does not",
-            "new.json: backward: /properties/id maxLength: the new schema demands maxLength 9, the old one does not",
+            "new.json: backward: (root) required: the new schema requires \"country\", the old one does not, such as {\"id\":\"a\"}",
+            "new.json: backward: /properties/id maxLength: the new schema demands maxLength 9, the old one does not, such as {\"country\":\"a\",\"id\":\"aaaaaaaaaa\"}",
         ]
     );
     let output = check(folder.path(), &["new.json", "--against", "old.json", "--json"]).await;
@@ -73,6 +73,10 @@ async fn each_problem_is_said_with_its_place() {
     assert!(problems.iter().any(|problem| problem["pointer"] == "/properties/id"
         && problem["keyword"] == "maxLength"
         && problem["direction"] == "backward"));
+    assert!(
+        problems.iter().any(|problem| problem["example"] == json!({ "id": "a" })),
+        "{document}"
+    );
 }
 
 #[tokio::test]

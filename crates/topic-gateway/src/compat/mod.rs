@@ -7,21 +7,25 @@
 //! have any value. `format` and everything that only describes is ignored, as it is when a value is checked.
 
 mod combine;
+mod example;
 mod items;
 mod members;
 mod part;
+mod pool;
 mod prove;
+mod sample;
 mod scalars;
 #[cfg(test)]
 mod tests;
 
 use serde_json::Value;
 
+use crate::json;
 use part::{Doc, Inner, Node};
 use prove::Proof;
 
 /// What stands against using one schema in place of another.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Report {
     /// Why values of the old schema may be refused by the new one.
     pub backward: Vec<Problem>,
@@ -30,7 +34,7 @@ pub struct Report {
 }
 
 /// One demand that is not known to be met.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
     /// Where the demand stands, as a JSON pointer (RFC 6901) to a schema: in the new one for backward problems, in the
     /// old one for forward problems.
@@ -38,6 +42,9 @@ pub struct Problem {
     pub keyword: String,
     /// One sentence.
     pub message: String,
+    /// A value that one schema accepts and the other one refuses, if possible for this demand alone; `None` unless
+    /// [`Report::find_examples`] has found one.
+    pub example: Option<json::Value>,
 }
 
 impl Report {
@@ -99,5 +106,6 @@ fn unjudged(keyword: &str, reason: &str) -> Problem {
         pointer: String::new(),
         keyword: keyword.to_owned(),
         message: format!("cannot be judged: {reason}"),
+        example: None,
     }
 }

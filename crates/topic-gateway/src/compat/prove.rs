@@ -31,7 +31,8 @@ impl<'n> Proof<'n> {
 
     pub(super) fn object(&mut self, at: &str, keyword: &str, message: String) {
         let pointer = at.to_owned();
-        self.problems.push(Problem { pointer, keyword: keyword.to_owned(), message });
+        let keyword = keyword.to_owned();
+        self.problems.push(Problem { pointer, keyword, message, example: None });
     }
 
     /// Objects that a demand cannot be judged.

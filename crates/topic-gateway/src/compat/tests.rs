@@ -36,6 +36,33 @@ fn pairs_are_judged_as_by_hand() {
     }
 }
 
+/// What is shown is checked by both schemas, so it is enough to count what is not shown.
+#[test]
+fn nearly_every_incompatible_pair_is_shown_by_an_example() {
+    let pairs: Vec<Pair> =
+        serde_json::from_str(include_str!("../../tests/compat/pairs.json")).unwrap();
+    let (mut problems, mut without) = (0, Vec::new());
+    for pair in &pairs {
+        let schema = |document: &Value| Schema::new(document.into(), &Options::default()).ok();
+        let (Some(new), Some(old)) = (schema(&pair.new), schema(&pair.old)) else { continue };
+        let mut report = compare(&pair.new, &pair.old);
+        report.find_examples(&new, &old);
+        for (found, judged) in [(&report.backward, pair.backward), (&report.forward, pair.forward)]
+        {
+            let shown = found.iter().filter(|problem| problem.example.is_some()).count();
+            assert!(!judged || shown == 0, "{}: {found:#?}", pair.why);
+            if !judged {
+                problems += 1;
+                if shown == 0 {
+                    without.push(format!("{}: {found:?}", pair.why));
+                }
+            }
+        }
+    }
+    assert!(problems > 60, "{problems}");
+    assert!(without.len() <= 2, "{without:#?}");
+}
+
 #[test]
 fn problems_say_where_and_what() {
     let old = json!({
