@@ -2,6 +2,7 @@
 
 use event_bus_runtime::ConfigError;
 use serde::Serialize;
+use topic_gateway::Acknowledge;
 
 use crate::cli::Context;
 use crate::config::RootConfig;
@@ -15,13 +16,14 @@ struct Checked {
     file: Option<String>,
     sources: Vec<Item>,
     routes: Vec<Item>,
+    topics: Vec<Item>,
     problems: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
 struct Item {
     name: String,
-    /// Provider of a source, sink of a route.
+    /// Provider of a source, sink of a route, when a producer of a topic is answered.
     kind: String,
     subjects: Vec<String>,
 }
@@ -41,14 +43,15 @@ pub(crate) fn run(context: &Context) -> Outcome {
                 file,
                 sources: sources(&config),
                 routes: routes(&config),
+                topics: topics(&config),
                 problems: Vec::new(),
             };
             context.output.either(&checked, || text(&checked, &config))
         }
         Err(errors) => {
             let problems = errors.iter().flat_map(lines).collect();
-            let (sources, routes) = (Vec::new(), Vec::new());
-            let checked = Checked { ok: false, file, sources, routes, problems };
+            let (sources, routes, topics) = (Vec::new(), Vec::new(), Vec::new());
+            let checked = Checked { ok: false, file, sources, routes, topics, problems };
             if context.output.is_json() {
                 context.output.json(&checked)?;
                 return Err(Failure::usage("the configuration cannot be used"));
@@ -85,6 +88,20 @@ fn routes(config: &RootConfig) -> Vec<Item> {
     routes.collect()
 }
 
+fn topics(config: &RootConfig) -> Vec<Item> {
+    let topics = config.topics.iter().flat_map(|topics| &topics.topic);
+    let topics = topics.map(|topic| Item {
+        name: topic.name.clone(),
+        kind: match topic.acknowledge {
+            Acknowledge::Durable => "durable",
+            Acknowledge::Delivered => "delivered",
+        }
+        .to_owned(),
+        subjects: vec![topic.subject()],
+    });
+    topics.collect()
+}
+
 fn provider(source: &serve_inbound::SourceConfig) -> String {
     let scheme = source.scheme().ok().flatten();
     scheme.map(|scheme| scheme.name().to_owned()).unwrap_or_default()
@@ -97,6 +114,7 @@ fn text(checked: &Checked, config: &RootConfig) -> String {
     for (what, items, present) in [
         ("source", &checked.sources, config.inbound.is_some()),
         ("route", &checked.routes, config.outbound.is_some()),
+        ("topic", &checked.topics, config.topics.is_some()),
     ] {
         if !present {
             continue;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::world::{LONG, event_bus};
 
@@ -39,6 +39,9 @@ async fn every_example_can_be_used() {
 async fn the_example_of_the_topics_can_be_used() {
     let checked = check(&format!("{EXAMPLES}/topics/event-bus.toml")).await;
     assert_eq!(checked["routes"].as_array().unwrap().len(), 4);
+    let checked = check(&format!("{EXAMPLES}/event-bus.toml")).await;
+    let topic = json!({ "name": "orders.placed", "kind": "durable", "subjects": ["fleet.topic.orders.placed"] });
+    assert_eq!(checked["topics"], json!([topic]));
 }
 
 #[tokio::test]
