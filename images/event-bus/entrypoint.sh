@@ -9,6 +9,7 @@ if [ -z "${EVENT_BUS_CONFIG+set}" ] && [ -f "$default" ]; then export EVENT_BUS_
 # Where each service answers for its health, unless the environment says otherwise.
 inbound_admin=${EVENT_BUS__INBOUND__ADMIN_LISTEN:-0.0.0.0:9080}
 outbound_admin=${EVENT_BUS__OUTBOUND__ADMIN_LISTEN:-0.0.0.0:9081}
+topics_admin=${EVENT_BUS__TOPICS__ADMIN_LISTEN:-0.0.0.0:9082}
 
 # Whether the service behind an admin listener is ready; if not, why.
 ready() {
@@ -27,7 +28,7 @@ ready() {
 health() {
     local word mode='' failed=0
     while read -r -d '' word; do
-        case $word in serve-inbound | relay-outbound | up)
+        case $word in serve-inbound | relay-outbound | topic-gateway | up)
             mode=$word
             break
             ;;
@@ -36,6 +37,7 @@ health() {
     case $mode in
     serve-inbound | up) ready "${inbound_admin##*:}" || failed=1 ;;&
     relay-outbound | up) ready "${outbound_admin##*:}" || failed=1 ;;
+    topic-gateway) ready "${topics_admin##*:}" || failed=1 ;;
     "")
         echo "no service runs in this container" >&2
         failed=1
@@ -48,7 +50,8 @@ health() {
 case "${1:-}" in
 serve-inbound | up) export EVENT_BUS__INBOUND__ADMIN_LISTEN="$inbound_admin" ;;&
 relay-outbound | up) export EVENT_BUS__OUTBOUND__ADMIN_LISTEN="$outbound_admin" ;;&
-serve-inbound | relay-outbound | up | doctor | publish | sink) exec event-bus "$@" ;;
+topic-gateway) export EVENT_BUS__TOPICS__ADMIN_LISTEN="$topics_admin" ;;&
+serve-inbound | relay-outbound | topic-gateway | up | doctor | publish | sink) exec event-bus "$@" ;;
 health) health ;;
 *) exec "$@" ;;
 esac

@@ -50,7 +50,8 @@ pub(crate) async fn run(arguments: Arguments, context: Context) -> Outcome {
     let env = context.source.env();
     let aws = AwsConfig { endpoint_url: translate::endpoint(env, "S3"), ..AwsConfig::default() };
     let conf_dir = ConfDir::read(folder, arguments.compat, aws).await?;
-    fs::create_dir_all(&arguments.data)?;
+    let unusable = |error| Failure::failed(format!("{}: {error}", arguments.data.display()));
+    fs::create_dir_all(&arguments.data).map_err(unusable)?;
     let translation = Translation {
         conf_dir,
         env: context.source.env(),
@@ -59,7 +60,7 @@ pub(crate) async fn run(arguments: Arguments, context: Context) -> Outcome {
         data: &arguments.data,
     };
     let file = arguments.data.join("event-bus.toml");
-    fs::write(&file, translation.text().await?)?;
+    fs::write(&file, translation.text().await?).map_err(unusable)?;
     let has_broker = context.source.env().get(BROKER_VARIABLE).is_some();
     let source = context.source.with_file(file);
     if has_broker {
