@@ -68,6 +68,7 @@ impl Plan {
             let ready = serde_json::json!({ "ready": {
                 "broker": format!("nats://127.0.0.1:{}", self.broker_port),
                 "inbound": inbound.map(|address| format!("http://{address}")),
+                "topics": self.config.topics.as_ref().map(|topics| format!("http://{}", topics.listen)),
                 "sink": self.sink.map(|address| format!("http://{address}")),
                 "config": config,
             }});
@@ -78,6 +79,9 @@ impl Plan {
         note(format!("  broker   nats://127.0.0.1:{}", self.broker_port));
         if let Some(address) = inbound {
             note(format!("  inbound  http://{address}/hooks/<source>"));
+        }
+        if let Some(topics) = &self.config.topics {
+            note(format!("  topics   http://{}/topics/<name>", topics.listen));
         }
         if let Some(address) = self.sink {
             note(format!("  sink     http://{address}/ prints what it receives"));

@@ -21,6 +21,7 @@ mod stopping;
 mod subjects;
 mod topic_documents;
 mod topic_findings;
+mod topics_page;
 mod trigger;
 mod up;
 mod vaults;
