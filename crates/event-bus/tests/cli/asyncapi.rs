@@ -27,7 +27,7 @@ fn channel_of<'a>(document: &'a Value, subject: &str) -> &'a Value {
             .split('.')
             .all(|part| tokens.next().is_some_and(|token| part.starts_with('{') || part == token));
         // The last parameters of these stand for any number of tokens.
-        let open = ["{type}", "{subject}"].iter().any(|end| address.ends_with(end));
+        let open = ["{type}", "{subject}", "{topic}"].iter().any(|end| address.ends_with(end));
         known && (open || tokens.next().is_none())
     };
     let channels = document["channels"].as_object().unwrap().values();

@@ -7,12 +7,13 @@ use std::time::Duration;
 use event_bus_core::event::{DecodeError, InvalidEvent};
 use event_bus_core::signature::{Rejection, SigningSecret, sign};
 use event_bus_runtime::bus::PublishError;
-use serde_json::{Value, json};
+use serde_json::Value;
 use serve_inbound::ReceiveError;
-use testkit::http::{self, Response};
+use testkit::http;
 use testkit::process::Running;
 use testkit::{CaptureSink, poll_until};
 
+use crate::documented::{Asker, follow, operations};
 use crate::world::{LONG, SECRETS, World};
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/openapi.json");
@@ -24,12 +25,6 @@ const EVENTS: &str = "max_batch = 1\nallowed_origins = ['sender.example.com']\nr
 
 fn document() -> Value {
     serde_json::from_slice(&fs::read(DOCUMENT).unwrap()).unwrap()
-}
-
-/// The object itself, or what its reference leads to.
-fn follow<'a>(document: &'a Value, node: &'a Value) -> &'a Value {
-    let target = node.get("$ref").and_then(Value::as_str);
-    target.map_or(node, |target| document.pointer(target.trim_start_matches('#')).unwrap())
 }
 
 /// One of each refusal, and each is here: a new one does not compile, and then is missed.
@@ -93,16 +88,6 @@ fn kind(error: &ReceiveError) -> usize {
     }
 }
 
-/// Each operation: path, method, and its object.
-fn operations(document: &Value) -> Vec<(String, String, Value)> {
-    let paths = document["paths"].as_object().unwrap();
-    let operations = paths.iter().flat_map(|(path, item)| {
-        let methods = item.as_object().unwrap().iter().filter(|(name, _)| *name != "servers");
-        methods.map(|(method, operation)| (path.clone(), method.to_uppercase(), operation.clone()))
-    });
-    operations.collect()
-}
-
 #[test]
 fn the_document_names_every_refusal_with_its_status_and_no_other() {
     let document = document();
@@ -125,83 +110,6 @@ fn the_document_names_every_refusal_with_its_status_and_no_other() {
         .map(|error| (error.status().as_str().to_owned(), error.code().to_owned()))
         .collect();
     assert_eq!(documented, of_code);
-}
-
-/// Asks, and compares the answer with the document.
-struct Asker {
-    document: Value,
-    inbound: String,
-    given: BTreeSet<(String, String, String)>,
-}
-
-impl Asker {
-    async fn ask(
-        &mut self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &[u8],
-        status: u16,
-    ) {
-        let url = format!("http://{}{path}", self.inbound);
-        let answer = http::send(method, &url, headers, body).await;
-        let known = if path.starts_with("/hooks/") { "/hooks/{source}" } else { path };
-        self.compare(method, known, &answer, status);
-    }
-
-    fn compare(&mut self, method: &str, path: &str, answer: &Response, status: u16) {
-        let what = format!("{method} {path} {status}: {}", answer.text());
-        assert_eq!(answer.status, status, "{what}");
-        let operation = operations(&self.document);
-        // Another method is refused as the methods say that are there.
-        let operation = operation
-            .iter()
-            .filter(|(known, verb, _)| known == path && (verb == method || status == 405))
-            .find(|(_, _, operation)| operation["responses"].get(status.to_string()).is_some())
-            .unwrap_or_else(|| panic!("{what} is not in the document"));
-        let response = &operation.2["responses"][status.to_string()];
-        let response = follow(&self.document, response);
-        for (name, _) in response["headers"].as_object().into_iter().flatten() {
-            let optional = name == "WWW-Authenticate";
-            assert!(optional || answer.header(name).is_some(), "{what}: no {name}");
-        }
-        match (answer.header("content-type"), response["content"].as_object()) {
-            // Answered by the HTTP library, as the document says.
-            (None, _) if status == 431 => assert_eq!(answer.text(), "", "{what}"),
-            (None, None) => assert_eq!(answer.text(), "", "{what}"),
-            (Some(media), Some(content)) => {
-                let schema =
-                    &content.get(media).unwrap_or_else(|| panic!("{what}: {media}"))["schema"];
-                let root = json!({ "components": self.document["components"], "allOf": [schema] });
-                let validator = jsonschema::validator_for(&root).unwrap();
-                let body =
-                    if media.contains("json") { answer.json() } else { json!(answer.text()) };
-                let problems: Vec<_> =
-                    validator.iter_errors(&body).map(|error| error.to_string()).collect();
-                assert!(problems.is_empty(), "{what}: {problems:?}");
-            }
-            (media, content) => panic!("{what}: {media:?}, and the document says {content:?}"),
-        }
-        self.given.insert((path.to_owned(), method.to_owned(), status.to_string()));
-    }
-
-    /// Documented answers that nobody gave.
-    fn never_given(&self) -> Vec<String> {
-        let all = operations(&self.document).into_iter().flat_map(|(path, method, operation)| {
-            let statuses: Vec<String> =
-                operation["responses"].as_object().unwrap().keys().cloned().collect();
-            statuses.into_iter().map(move |status| (path.clone(), method.clone(), status))
-        });
-        // A refused method counts for its path.
-        let given = |(path, method, status): &(String, String, String)| {
-            self.given
-                .iter()
-                .any(|(p, m, s)| p == path && s == status && (m == method || s == "405"))
-        };
-        all.filter(|each| !given(each))
-            .map(|(path, method, status)| format!("{method} {path} {status}"))
-            .collect()
-    }
 }
 
 fn secret(name: &str) -> SigningSecret {
@@ -239,8 +147,7 @@ async fn the_services_answer_as_the_document_says() {
     let world = World::start(&crate::world::route("all", "fleet.>", &sink.url())).await;
     let relay = world.relay_outbound().await;
     let inbound = start(&world, false).await;
-    let mut asker =
-        Asker { document: document(), inbound: world.inbound.to_string(), given: BTreeSet::new() };
+    let mut asker = Asker::new(document(), format!("http://{}", world.inbound));
     asker.ask("POST", "/events", &[], b"{}", 404).await;
     asker.ask("OPTIONS", "/events", &[], b"", 404).await;
     world.stop(inbound).await;

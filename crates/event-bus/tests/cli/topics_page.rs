@@ -30,7 +30,10 @@ async fn a_first_topic_goes_as_printed() {
         printed.fold(text.to_owned(), |text, (from, to)| text.replace(from, &to.to_string()))
     };
     let folder = tempfile::tempdir().unwrap();
-    let mut script = "set -euo pipefail\ntrap 'kill $(jobs -p); wait' EXIT\n".to_owned();
+    let program = Path::new(env!("CARGO_BIN_EXE_event-bus")).parent().unwrap().display();
+    let mut script = format!(
+        "set -euo pipefail\nexport PATH='{program}':$PATH\ntrap 'kill $(jobs -p); wait' EXIT\n"
+    );
     let mut printed = Vec::new();
     for (info, code) in blocks(part) {
         match (info, info.split('"').nth(1)) {
@@ -47,9 +50,7 @@ async fn a_first_topic_goes_as_printed() {
         }
     }
     assert!(printed.len() >= 10, "{printed:?}");
-    let program = Path::new(env!("CARGO_BIN_EXE_event-bus")).parent().unwrap().display();
-    let path = format!("{program}:{}", std::env::var("PATH").unwrap());
-    let bash = Bin::at("bash").args(["-c", &script]).current_dir(folder.path()).env("PATH", path);
+    let bash = Bin::at("bash").args(["-c", &script]).current_dir(folder.path());
     let bash = bash.env("EVENT_BUS__TOPICS__LISTEN", format!("127.0.0.1:{}", ports[0].1));
     let output = bash.output(LONG).await;
     let all = format!("{}\n{}", output.stdout, output.stderr);
