@@ -113,7 +113,7 @@ pub struct RegistryConfig {
     /// Field whose value is the key of Kafka's records.
     #[serde(default)]
     pub key: Option<String>,
-    /// When a producer is answered: `durable` (by default) or `delivered`.
+    /// When a producer is answered: `durable` (by default), or `delivered`, as for a topic.
     #[serde(default)]
     pub acknowledge: Acknowledge,
 }

@@ -1,10 +1,12 @@
 //! The rights on NATS that the page on security names are enough for each user, and the server sees nothing forbidden.
 
 use std::fs;
+use std::net::SocketAddr;
 
 use async_nats::jetstream::{self, object_store};
-use testkit::{Bin, CaptureSink, NatsServer, free_port, poll_until};
+use testkit::{Bin, CaptureSink, KeyServer, NatsServer, Signer, free_port, http, poll_until};
 
+use crate::topics_world::token;
 use crate::world::{LONG, event_bus};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/security.md");
@@ -37,7 +39,7 @@ fn users() -> String {
             )
         })
         .collect();
-    assert_eq!(users.len(), 4, "{users:?}");
+    assert_eq!(users.len(), 5, "{users:?}");
     let owner = format!("{{ user: owner, password: {PASSWORD:?} }}");
     format!("authorization {{ users: [\n{}\n{owner}\n] }}", users.join("\n"))
 }
@@ -64,6 +66,12 @@ async fn the_rights_that_the_page_names_are_enough() {
     for (name, text) in secrets {
         fs::write(folder.path().join(name), text).unwrap();
     }
+    let documents = [("access.json", r#"{"orders": ["shop"]}"#), ("orders.json", "{}")];
+    for (name, text) in documents {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let keys = KeyServer::start(Signer::a().document()).await;
+    let topics = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let config = folder.path().join("event-bus.toml");
     fs::write(
         &config,
@@ -72,13 +80,18 @@ async fn the_rights_that_the_page_names_are_enough() {
              [inbound]\nlisten = '127.0.0.1:{}'\n[[inbound.sources]]\nname = 'github'\n\
              provider = 'github'\nsecrets = [{{ file = {:?} }}]\n\
              [[outbound.routes]]\nname = 'all'\nsubjects = ['fleet.>']\n\
-             sink.webhook = {{ url = {:?}, mode = 'binary' }}\n\
+             receipts = true\nsink.webhook = {{ url = {:?}, mode = 'binary' }}\n\
+             [topics]\nlisten = '{topics}'\naccess = {:?}\ntokens = {{ keys_url = {:?} }}\n\
+             [[topics.topic]]\nname = 'orders'\nschema = {:?}\nacknowledge = 'delivered'\n\
              [doctor]\nsecret = {{ file = {:?} }}\n",
             nats.url(),
             folder.path().join("password"),
             free_port(),
             folder.path().join("github"),
             sink.url(),
+            folder.path().join("access.json"),
+            keys.url(),
+            folder.path().join("orders.json"),
             folder.path().join("doctor")
         ),
     )
@@ -93,6 +106,18 @@ async fn the_rights_that_the_page_names_are_enough() {
         (sent.output(LONG).await.code() == Some(0)).then_some(())
     })
     .await;
+    let gateway = as_user("topic-gateway", &["topic-gateway"]).spawn();
+    let token = format!("Bearer {}", token("shop"));
+    // The second time it is answered from what is kept.
+    for _ in 0..2 {
+        poll_until(LONG, "a message to be delivered", async || {
+            let (url, headers) =
+                (format!("http://{topics}/topics/orders"), [("Authorization", token.as_str())]);
+            let answer = http::try_send("POST", &url, &headers, b"{}").await.ok()?;
+            (answer.status == 202).then_some(())
+        })
+        .await;
+    }
     let publish = ["publish", "--type", "com.example.made", "--id", "two"];
     let published = as_user("a publisher", &publish).output(LONG).await;
     assert_eq!(published.code(), Some(0), "{}", published.stderr);
@@ -101,13 +126,13 @@ async fn the_rights_that_the_page_names_are_enough() {
         ["publish", "--type", "com.example.made", "--id", "three", "--extension", &dataref];
     let published = as_user("a publisher", &publish).output(LONG).await;
     assert_eq!(published.code(), Some(0), "{}", published.stderr);
-    let bodies = sink.wait_for(3, LONG).await;
+    let bodies = sink.wait_for(4, LONG).await;
     assert!(bodies.iter().any(|delivery| delivery.body.len() == SIZE));
     let proved = as_user("command line and doctor", &["doctor"]).output(LONG).await;
     assert_eq!(proved.code(), Some(0), "{}\n{}", proved.stdout, proved.stderr);
     let listed = as_user("command line and doctor", &["dead-letters", "list"]).output(LONG).await;
     assert_eq!(listed.code(), Some(0), "{}", listed.stderr);
-    for running in [relay, inbound] {
+    for running in [relay, inbound, gateway] {
         running.terminate();
         let ended = running.output(LONG).await;
         assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
