@@ -70,7 +70,7 @@ else
     mv "$new" "$prefix/bin/event-bus"
     echo "install: $prefix/bin/event-bus is $version now"
 fi
-for mode in serve-inbound relay-outbound event-bus-doctor; do
+for mode in serve-inbound relay-outbound topic-gateway event-bus-doctor; do
     [ "$(readlink "$prefix/bin/$mode" || true)" = event-bus ] || ln -sfn event-bus "$prefix/bin/$mode"
 done
 case ":$PATH:" in
