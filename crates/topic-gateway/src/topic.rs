@@ -51,14 +51,16 @@ impl Topic {
     /// The event that a message becomes. The same message always has the same id, and two messages with the same value in
     /// `id_field` are the same event.
     pub fn event(&self, message: &Value, now: OffsetDateTime) -> Result<Event, InvalidEvent> {
-        let text = message.to_python_json();
+        let text = Bytes::from(message.to_python_json());
         let given = self.id_field.as_deref().and_then(|field| message.get(field));
         let given = given.and_then(Value::as_str).filter(|id| !id.is_empty());
-        match given.map(|id| self.build(id.to_owned(), message, &text, now)) {
+        match given.map(|id| self.build(id.to_owned(), message, text.clone(), now)) {
             Some(Ok(event)) => Ok(event),
             // No id, or one that cannot stand in an attribute: a hash of what makes the event itself.
-            Some(Err(_)) => self.build(hash(given.unwrap_or_default()), message, &text, now),
-            None => self.build(hash(&text), message, &text, now),
+            Some(Err(_)) => {
+                self.build(hash(given.unwrap_or_default().as_bytes()), message, text, now)
+            }
+            None => self.build(hash(&text), message, text, now),
         }
     }
 
@@ -66,14 +68,14 @@ impl Topic {
         &self,
         id: String,
         message: &Value,
-        text: &str,
+        text: Bytes,
         now: OffsetDateTime,
     ) -> Result<Event, InvalidEvent> {
         let mut event = Event::builder(id, format!("/topics/{}", self.name), self.name.as_str())
             .time(now)
             .datacontenttype("application/json")
             .extension("recordedtime", &*event_bus_core::event::format_time(now))
-            .data(Data::Json(Bytes::copy_from_slice(text.as_bytes())));
+            .data(Data::Json(text));
         if let Some(key) = self.key(message) {
             event = event.extension("partitionkey", &*key);
         }
@@ -98,8 +100,9 @@ pub fn subject(name: &str) -> String {
 }
 
 /// An id made of a text.
-fn hash(text: &str) -> String {
-    let key = EventKey { ce_source: String::new(), id: text.to_owned() };
+fn hash(text: &[u8]) -> String {
+    let id = String::from_utf8_lossy(text).into_owned();
+    let key = EventKey { ce_source: String::new(), id };
     key.message_id().replace("msg_", "content-")
 }
 

@@ -126,7 +126,7 @@ fn variants(schema: &Exact) -> Vec<Exact> {
             let mut members = schema.as_object().unwrap().clone();
             match value {
                 Some(value) => members.insert(keyword.clone(), value),
-                None => members.shift_remove(keyword),
+                None => members.remove(keyword),
             };
             Exact::Object(members)
         };
@@ -144,7 +144,7 @@ fn super_variants(value: &Exact) -> Vec<Exact> {
             .keys()
             .map(|name| {
                 let mut members = members.clone();
-                members.shift_remove(name);
+                members.remove(name);
                 Exact::Object(members)
             })
             .collect(),

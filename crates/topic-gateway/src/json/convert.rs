@@ -11,10 +11,13 @@ impl Value {
             Self::Null => Plain::Null,
             Self::Bool(bool) => Plain::Bool(*bool),
             Self::Number(number) => Plain::Number(number.to_serde()),
-            Self::String(text) => Plain::String(text.clone()),
+            Self::String(text) => Plain::String(text.to_string()),
             Self::Array(items) => Plain::Array(items.iter().map(Self::to_serde).collect()),
             Self::Object(members) => Plain::Object(
-                members.iter().map(|(name, member)| (name.clone(), member.to_serde())).collect(),
+                members
+                    .iter()
+                    .map(|(name, member)| (name.to_string(), member.to_serde()))
+                    .collect(),
             ),
         }
     }
@@ -42,10 +45,10 @@ impl From<&Plain> for Value {
             Plain::Null => Self::Null,
             Plain::Bool(bool) => Self::Bool(*bool),
             Plain::Number(number) => Self::Number(number.into()),
-            Plain::String(text) => Self::String(text.clone()),
+            Plain::String(text) => Self::String(text.into()),
             Plain::Array(items) => Self::Array(items.iter().map(Self::from).collect()),
             Plain::Object(members) => {
-                let members = members.iter().map(|(name, member)| (name.clone(), member.into()));
+                let members = members.iter().map(|(name, member)| (name.into(), member.into()));
                 Self::Object(members.collect::<Object>())
             }
         }
@@ -66,7 +69,7 @@ impl From<&serde_json::Number> for Number {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Self::String(text.to_owned())
+        Self::String(text.into())
     }
 }
 

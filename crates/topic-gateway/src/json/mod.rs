@@ -6,20 +6,22 @@
 
 mod convert;
 mod number;
+mod object;
 mod parse;
 mod repr;
 #[cfg(test)]
 mod tests;
 mod text;
 
-use indexmap::IndexMap;
+use compact_str::CompactString;
 
 pub use number::Number;
+pub use object::{Members, Object};
 pub use parse::{Limits, MAX_DEPTH, ParseError, Problem, parse};
 pub use repr::repr_of_str;
 
-/// Members of an object, in the order in which they were first written.
-pub type Object = IndexMap<String, Value>;
+/// A text; a short one needs no memory of its own.
+pub type Text = CompactString;
 
 /// One JSON value. `==` compares what was written (`1` is not `1.0`), [`Value::equals`] what it means.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -28,7 +30,7 @@ pub enum Value {
     Null,
     Bool(bool),
     Number(Number),
-    String(String),
+    String(Text),
     Array(Vec<Value>),
     Object(Object),
 }

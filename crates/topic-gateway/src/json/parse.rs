@@ -3,10 +3,9 @@
 //! Refused beside plain mistakes: what Python reads and no JSON is (`NaN`, `Infinity`), what becomes infinite (`1e400`),
 //! halves of surrogate pairs (`"\ud800"`), which no database stores, and nesting beyond a limit.
 
-use indexmap::map::IndexMap;
 use jiter::{Jiter, JiterError, JiterErrorType, JsonErrorType, NumberAny, NumberInt, Peek};
 
-use super::{Number, Value};
+use super::{Number, Object, Text, Value};
 
 /// The deepest nesting that is read by default; the same as the bus takes.
 pub const MAX_DEPTH: usize = 128;
@@ -97,7 +96,7 @@ impl Reader<'_> {
     /// Reads the value that begins with `peek`, with `depth` more levels allowed.
     fn value(&mut self, peek: Peek, depth: usize) -> Result<Value, Refused> {
         match peek {
-            Peek::String => Ok(Value::String(self.jiter.known_str().map_err(refused)?.to_owned())),
+            Peek::String => Ok(Value::String(self.jiter.known_str().map_err(refused)?.into())),
             Peek::Object => self.object(self.deeper(depth)?),
             Peek::Array => self.array(self.deeper(depth)?),
             Peek::Null => {
@@ -118,13 +117,13 @@ impl Reader<'_> {
     }
 
     fn object(&mut self, depth: usize) -> Result<Value, Refused> {
-        let mut members = IndexMap::new();
-        let mut name = self.jiter.known_object().map_err(refused)?.map(str::to_owned);
+        let mut members = Object::default();
+        let mut name = self.jiter.known_object().map_err(refused)?.map(Text::from);
         while let Some(current) = name {
             let peek = self.jiter.peek().map_err(refused)?;
             let value = self.value(peek, depth)?;
             members.insert(current, value);
-            name = self.jiter.next_key().map_err(refused)?.map(str::to_owned);
+            name = self.jiter.next_key().map_err(refused)?.map(Text::from);
         }
         Ok(Value::Object(members))
     }

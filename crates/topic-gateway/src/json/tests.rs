@@ -147,13 +147,15 @@ fn any_value() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         any::<i128>().prop_map(|big| Value::Number(Number::from_big(big.into()))),
         float.prop_map(|float| Value::Number(Number::Float(float))),
-        any::<String>().prop_map(Value::String),
+        any::<String>().prop_map(|text| Value::String(text.into())),
     ];
     scalar.prop_recursive(4, 40, 6, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::Array),
-            prop::collection::vec((any::<String>(), inner), 0..6)
-                .prop_map(|members| Value::Object(members.into_iter().collect())),
+            prop::collection::vec((any::<String>(), inner), 0..6).prop_map(|members| {
+                let named = members.into_iter().map(|(name, member)| (Text::from(name), member));
+                Value::Object(named.collect())
+            }),
         ]
     })
 }

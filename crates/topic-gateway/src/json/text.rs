@@ -71,7 +71,10 @@ pub(super) fn append(text: &mut String, shown: impl fmt::Display) {
 fn write_string(text: &mut String, string: &str) {
     text.push('"');
     let mut rest = string;
-    while let Some(at) = rest.find(|c: char| matches!(c, '"' | '\\') || !matches!(c, ' '..='~')) {
+    // By bytes: those beyond ASCII begin a character.
+    while let Some(at) =
+        rest.bytes().position(|b| matches!(b, b'"' | b'\\') || !matches!(b, b' '..=b'~'))
+    {
         text.push_str(&rest[..at]);
         let mut characters = rest[at..].chars();
         if let Some(character) = characters.next() {

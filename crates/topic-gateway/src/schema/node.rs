@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use indexmap::map::Iter;
 use jsonschema::JsonType;
 use jsonschema::json::{Array, Json, JsonNumber, Node, NodeIdentity, Object as Members};
 
-use crate::json::{Number, Object, Value};
+use crate::json::{self, Number, Object, Value};
 
 /// Marks [`Value`] as what a validator checks.
 pub(super) struct Exact;
@@ -92,7 +91,9 @@ fn equals(value: &Value, expected: &serde_json::Value) -> bool {
         }
         (Value::Object(one), Plain::Object(other)) => {
             one.len() == other.len()
-                && one.iter().all(|(name, a)| other.get(name).is_some_and(|b| equals(a, b)))
+                && one
+                    .iter()
+                    .all(|(name, a)| other.get(name.as_str()).is_some_and(|b| equals(a, b)))
         }
         _ => false,
     }
@@ -117,7 +118,7 @@ impl<'a> Members<'a, Exact> for &'a Object {
 }
 
 /// The members of an object with their names.
-pub(super) struct Named<'a>(Iter<'a, String, Value>);
+pub(super) struct Named<'a>(json::Members<'a>);
 
 impl<'a> Iterator for Named<'a> {
     type Item = (&'a str, &'a Value);

@@ -201,7 +201,7 @@ impl References {
             }
         }
         for (keyword, value) in members {
-            place.push(keyword.clone());
+            place.push(keyword.to_string());
             self.walk_keyword(keyword, value, &base, place);
             place.pop();
         }
@@ -222,7 +222,7 @@ impl References {
     fn walk_all(&mut self, value: &Value, base: &str, place: &mut Pointer) {
         let named = value.as_object().into_iter().flatten();
         let items = value.as_array().into_iter().flatten().enumerate();
-        let named = named.map(|(name, schema)| (name.clone(), schema));
+        let named = named.map(|(name, schema)| (name.to_string(), schema));
         for (name, schema) in named.chain(items.map(|(index, item)| (index.to_string(), item))) {
             place.push(name);
             self.walk(schema, base, place);

@@ -64,12 +64,16 @@ pub(super) fn bundle(
         return Ok(bundled);
     }
     let keyword = if dialect.reference_stands_alone() { "definitions" } else { "$defs" };
-    let definitions = members.entry(keyword.to_owned());
-    let definitions = definitions.or_insert_with(|| Value::Object(Object::default()));
-    let Value::Object(definitions) = definitions else { return Ok(bundled) };
+    let mut definitions = match members.get(keyword) {
+        None => Object::default(),
+        Some(Value::Object(definitions)) => definitions.clone(),
+        // No schema of any draft; the check of its keywords says so.
+        Some(_) => return Ok(bundled),
+    };
     for (uri, document) in &remotes.0 {
-        definitions.insert(uri.clone(), named(uri, document, dialect)?);
+        definitions.insert(uri.into(), named(uri, document, dialect)?);
     }
+    members.insert(keyword.into(), Value::Object(definitions));
     Ok(bundled)
 }
 
@@ -80,17 +84,17 @@ fn named(uri: &str, document: &Value, dialect: Dialect) -> Result<Value, SchemaE
         // Only an object can have a name.
         other => {
             let all = Value::Array(vec![other.clone()]);
-            Value::Object(Object::from_iter([("allOf".to_owned(), all)]))
+            Value::Object(Object::from_iter([("allOf".into(), all)]))
         }
     };
     let Value::Object(members) = &mut document else { return Ok(document) };
-    if let Some(schema) = members.shift_remove("$schema") {
+    if let Some(schema) = members.remove("$schema") {
         let other = || SchemaError::OtherDraft { uri: uri.to_owned() };
-        let alone = Value::Object(Object::from_iter([("$schema".to_owned(), schema)]));
+        let alone = Value::Object(Object::from_iter([("$schema".into(), schema)]));
         Dialect::of(&alone).ok().filter(|found| *found == dialect).ok_or_else(other)?;
     }
     let keyword = dialect.id_keyword();
-    let id = members.insert(keyword.to_owned(), Value::String(uri.to_owned()));
+    let id = members.insert(keyword.into(), uri.into());
     match id.as_ref().map(Value::as_str) {
         Some(Some(id)) if id.trim_end_matches('#') != uri => {
             Err(SchemaError::OtherId { uri: uri.to_owned(), id: id.to_owned() })

@@ -78,7 +78,7 @@ fn recorded_bodies_get_the_recorded_answers() {
     for case in cases {
         let text = |name: &str| case.get(name).unwrap().str();
         let checked = registry.get(&*text("topic")).unwrap().check(case.get("body").unwrap());
-        let message = checked.err().map(|violation| Value::String(violation.message));
+        let message = checked.err().map(|violation| Value::String(violation.message.into()));
         let context = (text("topic"), text("case"));
         assert_eq!(
             &message.clone().unwrap_or_default(),

@@ -34,7 +34,7 @@ fn first_difference(mut orders: impl Iterator<Item = Ordering>) -> Ordering {
     orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
-fn by_name(members: &crate::json::Object) -> Vec<(&String, &Value)> {
+fn by_name(members: &crate::json::Object) -> Vec<(&crate::json::Text, &Value)> {
     let mut members: Vec<_> = members.iter().collect();
     members.sort_unstable_by_key(|(name, _)| *name);
     members

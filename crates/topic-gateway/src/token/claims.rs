@@ -19,7 +19,7 @@ pub struct Rules {
 }
 
 /// The claims that are looked at. One that occurs twice makes a token unreadable.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct Claims {
     #[serde(default, deserialize_with = "present")]
     exp: Option<Value>,
@@ -44,7 +44,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
 
 impl Claims {
     /// Judges them at `now`, in whole seconds since the Unix epoch.
-    pub(super) fn check(self, rules: &Rules, now: i64) -> Result<Identity, Refusal> {
+    pub(super) fn check(&self, rules: &Rules, now: i64) -> Result<Identity, Refusal> {
         let (now, leeway) = (i128::from(now), i128::from(rules.leeway.as_secs()));
         let time = |claim: &Option<Value>| match claim {
             None => Ok(None),
@@ -65,12 +65,12 @@ impl Claims {
             }
         }
         check_audience(self.aud.as_ref(), &rules.audiences)?;
-        if self.jti.is_some_and(|id| !id.is_string()) {
+        if self.jti.as_ref().is_some_and(|id| !id.is_string()) {
             return Err(Refusal::Claims);
         }
-        match self.sub {
+        match &self.sub {
             None => Ok(Identity { subject: None }),
-            Some(Value::String(subject)) => Ok(Identity { subject: Some(subject) }),
+            Some(Value::String(subject)) => Ok(Identity { subject: Some(subject.clone()) }),
             Some(_) => Err(Refusal::Claims),
         }
     }

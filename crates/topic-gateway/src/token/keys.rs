@@ -18,15 +18,21 @@ use governor::clock::{Clock, DefaultClock};
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use jsonwebtoken::DecodingKey;
+use moka::sync::Cache;
+use ring::digest::{SHA256, SHA256_OUTPUT_LEN};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::claims::Claims;
 use super::document::PublicKey;
 use super::fetch::{FetchError, Fetcher, KeySource, Trust};
 
 /// How long to wait after a failed fetch, unless keys are refreshed more often anyhow.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
+
+/// Most tokens whose claims are remembered.
+const MOST_VERIFIED: u64 = 10_000;
 
 /// Most tokens that wait for newer keys at a time; more are refused at once.
 const MOST_WAITING: usize = 256;
@@ -88,7 +94,12 @@ pub(super) struct KeySet {
     keys: Vec<(PublicKey, DecodingKey)>,
     begun: Instant,
     fetched: Instant,
+    /// Claims of tokens that these keys have signed, by the digest of the token. They go with the keys.
+    verified: Cache<Digest, Arc<Claims>>,
 }
+
+/// SHA-256 of a token, so that none is kept.
+type Digest = [u8; SHA256_OUTPUT_LEN];
 
 /// What is remembered of fetches.
 #[derive(Debug)]
@@ -276,7 +287,17 @@ impl KeySet {
             let decoding = key.decoding_key();
             (key, decoding)
         });
-        Self { keys: keys.collect(), begun, fetched }
+        Self { keys: keys.collect(), begun, fetched, verified: Cache::new(MOST_VERIFIED) }
+    }
+
+    /// The claims of a token that these keys were seen to have signed.
+    pub(super) fn verified(&self, token: &str) -> Option<Arc<Claims>> {
+        self.verified.get(&digest(token))
+    }
+
+    /// Remembers a token that these keys have signed.
+    pub(super) fn remember(&self, token: &str, claims: Arc<Claims>) {
+        self.verified.insert(digest(token), claims);
     }
 
     /// All of them, those first that are named `id`.
@@ -292,4 +313,10 @@ impl KeySet {
         let keys = |set: &Self| set.keys.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
         keys(self) != keys(other)
     }
+}
+
+fn digest(token: &str) -> Digest {
+    let mut digest = [0; SHA256_OUTPUT_LEN];
+    digest.copy_from_slice(ring::digest::digest(&SHA256, token.as_bytes()).as_ref());
+    digest
 }

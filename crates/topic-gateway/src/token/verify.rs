@@ -119,9 +119,13 @@ impl Tokens {
 
     /// Verifies a token. Waits only for one that is good but for its key: then for newer keys, some seconds at most.
     pub async fn verify(&self, token: &str) -> Result<Identity, Refusal> {
-        let header = header(token)?;
         let mut keys = self.keys.current();
-        if !self.keys.are_fresh(&keys) {
+        let are_fresh = self.keys.are_fresh(&keys);
+        if are_fresh && let Some(claims) = keys.verified(token) {
+            return claims.check(&self.rules, self.now());
+        }
+        let header = header(token)?;
+        if !are_fresh {
             return Err(Refusal::StaleKeys);
         }
         if let Some(judged) = self.judge(token, &header, &keys) {
@@ -150,7 +154,14 @@ impl Tokens {
     ) -> Option<Result<Identity, Refusal>> {
         for key in keys.candidates(header.kid.as_deref()) {
             match decode::<Claims>(token, key, &self.validation) {
-                Ok(verified) => return Some(verified.claims.check(&self.rules, self.now())),
+                Ok(verified) => {
+                    let claims = Arc::new(verified.claims);
+                    let judged = claims.check(&self.rules, self.now());
+                    if judged.is_ok() {
+                        keys.remember(token, claims);
+                    }
+                    return Some(judged);
+                }
                 Err(error) if *error.kind() == ErrorKind::InvalidSignature => {}
                 Err(_) => return Some(Err(Refusal::Malformed)),
             }

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use super::super::dialect::Dialect;
 use super::found::Step;
 use super::{Asked, Judge, MAX_STEPS, Place};
-use crate::json::{Object, Value};
+use crate::json::{Object, Text, Value};
 
 impl<'a> Judge<'a> {
     /// For each item whether a keyword of `schema` has looked at it (`find_evaluated_item_indexes_by_schema`).
@@ -78,14 +78,14 @@ impl<'a> Judge<'a> {
             self.mark_members(at, schema, members, seen);
         });
         let named = |schema: &'a Object| {
-            members.keys().map(String::as_str).filter(|name| schema.contains_key(*name))
+            members.keys().map(Text::as_str).filter(|name| schema.contains_key(name))
         };
         if let Some(Value::Object(properties)) = schema.get("properties") {
             seen.extend(named(properties));
         }
         for keyword in ["additionalProperties", "unevaluatedProperties"] {
             match schema.get(keyword) {
-                Some(Value::Bool(true)) => seen.extend(members.keys().map(String::as_str)),
+                Some(Value::Bool(true)) => seen.extend(members.keys().map(Text::as_str)),
                 // In Draft 2019-09 Python takes the keywords of the schema for names of members.
                 Some(Value::Object(schema)) if self.dialect() == Dialect::Draft2019 => {
                     seen.extend(named(schema));
@@ -103,10 +103,10 @@ impl<'a> Judge<'a> {
             let matched = members
                 .keys()
                 .filter(|name| patterns.keys().any(|pattern| self.search(pattern, name)));
-            seen.extend(matched.map(String::as_str));
+            seen.extend(matched.map(Text::as_str));
         }
         if let Some(Value::Object(dependent)) = schema.get("dependentSchemas") {
-            for (_, schema) in dependent.iter().filter(|(name, _)| members.contains_key(*name)) {
+            for (_, schema) in dependent.iter().filter(|(name, _)| members.contains_key(name)) {
                 if let Some(schema) = schema.as_object() {
                     self.mark_members(at, schema, members, seen);
                 }

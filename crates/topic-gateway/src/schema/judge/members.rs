@@ -6,7 +6,7 @@ use super::super::dialect::Dialect;
 use super::found::Step;
 use super::items::listed;
 use super::{Asked, Judge, Place, Sink};
-use crate::json::{Object, Value, repr_of_str};
+use crate::json::{Object, Text, Value, repr_of_str};
 
 impl<'a> Judge<'a> {
     pub(super) fn ask_object(
@@ -45,7 +45,7 @@ impl<'a> Judge<'a> {
         found: Sink<'_, 'a>,
     ) -> ControlFlow<()> {
         let names = asked.value.as_array().unwrap_or_default().iter().filter_map(Value::as_str);
-        names.filter(|name| !members.contains_key(*name)).try_for_each(|name| {
+        names.filter(|name| !members.contains_key(name)).try_for_each(|name| {
             found(self.fail(asked, move || format!("{} is a required property", repr_of_str(name))))
         })
     }
@@ -93,9 +93,9 @@ impl<'a> Judge<'a> {
         let searched = patterns.into_iter().flat_map(Object::keys).filter(|pattern| {
             !pattern.is_empty() || patterns.is_some_and(|patterns| patterns.len() > 1)
         });
-        let searched: Vec<&String> = searched.collect();
+        let searched: Vec<&Text> = searched.collect();
         let extra = members.iter().filter(|(name, _)| {
-            known.is_none_or(|known| !known.contains_key(*name))
+            known.is_none_or(|known| !known.contains_key(name))
                 && !searched.iter().any(|pattern| self.search(pattern, name))
         });
         match asked.value {
@@ -145,13 +145,13 @@ impl<'a> Judge<'a> {
         found: Sink<'_, 'a>,
     ) -> ControlFlow<()> {
         let present = asked.value.as_object().into_iter().flatten();
-        for (name, needed) in present.filter(|(name, _)| members.contains_key(*name)) {
+        for (name, needed) in present.filter(|(name, _)| members.contains_key(name)) {
             let Value::Array(names) = needed else {
                 self.descend(asked.at, None, needed, found)?;
                 continue;
             };
             let missing = names.iter().filter_map(Value::as_str);
-            for missing in missing.filter(|name| !members.contains_key(*name)) {
+            for missing in missing.filter(|name| !members.contains_key(name)) {
                 found(self.fail(asked, move || {
                     format!("{} is a dependency of {}", repr_of_str(missing), repr_of_str(name))
                 }))?;
@@ -201,7 +201,7 @@ fn additional(extra: &[&str], patterns: Option<&Object>) -> String {
     let Some(patterns) = patterns else {
         return format!("Additional properties are not allowed ({names} {verb} unexpected)");
     };
-    let mut patterns: Vec<&String> = patterns.keys().collect();
+    let mut patterns: Vec<&Text> = patterns.keys().collect();
     patterns.sort_unstable();
     let (patterns, _) = listed(patterns.iter().map(|pattern| repr_of_str(pattern)));
     let verb = if extra.len() == 1 { "does" } else { "do" };

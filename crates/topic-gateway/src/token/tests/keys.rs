@@ -12,6 +12,8 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use event_bus_runtime::Clock;
+
 use super::{KeyServer, Signer, clock, good, keys_of, source, subject};
 use crate::token::{KeySource, Keys, KeysOptions, Refusal, Rules, Tokens, Trust};
 use testkit::tokens::document;
@@ -51,6 +53,26 @@ async fn a_key_that_is_withdrawn_is_dead_from_the_next_fetch_on() {
     assert_eq!((status.keys, status.failing), (1, false));
     assert_eq!(tokens.verify(&a.token(&good())).await, Err(Refusal::UnknownKey));
     assert_eq!(tokens.verify(&b.token(&good())).await, subject("bob"));
+}
+
+#[tokio::test]
+async fn a_token_that_was_good_is_judged_anew_each_time() {
+    let a = Signer::a();
+    let server = KeyServer::start(a.document()).await;
+    let keys = keys_of(&server).await;
+    let (clock, time) = Clock::manual();
+    let tokens = Tokens::new(keys, Rules::default(), clock.clone()).unwrap();
+    let now = clock.now().unix_timestamp();
+    let (token, other) = (a.token_of("bob", now, 60), a.token_of("eve", now, 60));
+    for _ in 0..2 {
+        assert_eq!(tokens.verify(&token).await, subject("bob"));
+    }
+    // The same signature under other claims is another token.
+    let parts: Vec<&str> = token.split('.').collect();
+    let forged = format!("{}.{}.{}", parts[0], other.split('.').nth(1).unwrap(), parts[2]);
+    assert_eq!(tokens.verify(&forged).await, Err(Refusal::UnknownKey));
+    time.advance(Duration::from_secs(60));
+    assert_eq!(tokens.verify(&token).await, Err(Refusal::Expired));
 }
 
 #[tokio::test]
