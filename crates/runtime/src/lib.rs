@@ -12,6 +12,8 @@ pub mod check;
 pub mod clock;
 pub mod config;
 pub mod metrics;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod problem;
 pub mod readiness;
 pub mod secret;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use event_bus_runtime::config::duration;
+use event_bus_runtime::postgres::TlsMode;
 use event_bus_runtime::{SecretRef, SecretResolver};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -69,22 +70,6 @@ pub struct Config {
     #[serde(default = "default_timeout", with = "duration")]
     #[schemars(with = "duration::Text")]
     pub timeout: Duration,
-}
-
-/// How a connection is protected, in the words of libpq.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TlsMode {
-    /// No TLS.
-    Disable,
-    /// TLS if the server offers it; its certificate is not looked at.
-    Prefer,
-    /// TLS; the certificate is not looked at, so anybody could be the server.
-    Require,
-    /// TLS with a trusted certificate, whatever name it is for.
-    VerifyCa,
-    /// TLS with a trusted certificate for this very host.
-    VerifyFull,
 }
 
 impl Config {

@@ -13,7 +13,8 @@ mod server;
 mod sink;
 mod table;
 
-pub use config::{Config, TlsMode};
+pub use config::Config;
+pub use event_bus_runtime::postgres::TlsMode;
 pub use mapping::{
     ChildConfig, Epoch, MergeConfig, NamedRule, RuleConfig, RuleTable, SourceConfig,
 };

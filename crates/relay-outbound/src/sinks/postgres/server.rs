@@ -5,13 +5,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use event_bus_core::delivery::BoxError;
+use event_bus_runtime::postgres::TlsMode;
 use event_bus_runtime::{Secret, SecretRef, SecretResolver};
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection};
 use url::Url;
 
+use super::Config;
 use super::errors::Answer;
-use super::{Config, TlsMode};
 use crate::address::AddressGuard;
 use crate::sinks::BuildError;
 
@@ -56,10 +57,7 @@ impl Server {
         if let Ok(literal) = address.host.parse::<IpAddr>() {
             guard.check(literal).map_err(BuildError::Denied)?;
         }
-        let tls = config.tls.or(address.tls).unwrap_or(match address.host.starts_with('/') {
-            true => TlsMode::Disable,
-            false => TlsMode::VerifyFull,
-        });
+        let tls = config.tls.or(address.tls).unwrap_or(TlsMode::default_for(&address.host));
         // The driver reads the environment first; what the settings leave open must not come from there.
         let mut options = PgConnectOptions::new_without_pgpass()
             .host(&address.host)
@@ -158,31 +156,6 @@ impl Address {
             && !address.user.is_empty()
             && matches!(url.scheme(), "postgres" | "postgresql");
         if is_complete { Ok(address) } else { Err(InvalidUrl::Form) }
-    }
-}
-
-impl TlsMode {
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "disable" => Self::Disable,
-            "prefer" => Self::Prefer,
-            "require" => Self::Require,
-            "verify-ca" => Self::VerifyCa,
-            "verify-full" => Self::VerifyFull,
-            _ => return None,
-        })
-    }
-}
-
-impl From<TlsMode> for PgSslMode {
-    fn from(mode: TlsMode) -> Self {
-        match mode {
-            TlsMode::Disable => Self::Disable,
-            TlsMode::Prefer => Self::Prefer,
-            TlsMode::Require => Self::Require,
-            TlsMode::VerifyCa => Self::VerifyCa,
-            TlsMode::VerifyFull => Self::VerifyFull,
-        }
     }
 }
 
