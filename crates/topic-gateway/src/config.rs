@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use event_bus_runtime::SecretRef;
 use event_bus_runtime::aws::AwsConfig;
 use event_bus_runtime::config::{ByteSize, Problem, duration};
 use schemars::JsonSchema;
@@ -14,6 +15,8 @@ use url::Url;
 
 use crate::documents::Location;
 use crate::profile::Profile;
+#[cfg(feature = "postgres")]
+use crate::stats::StatsConfig;
 use crate::storage::ColumnType;
 use crate::token::{KeySource, KeysOptions, Trust};
 use crate::topic::{self, Acknowledge};
@@ -67,6 +70,10 @@ pub struct Config {
     #[serde(default = "default_delivered_within", with = "duration")]
     #[schemars(with = "duration::Text")]
     pub delivered_within: Duration,
+    /// Where statistics are read; without it they fail.
+    #[cfg(feature = "postgres")]
+    #[serde(default)]
+    pub stats: Option<StatsConfig>,
     /// The topics, in the order in which `/topics` lists them.
     #[serde(default)]
     pub topic: Vec<TopicConfig>,
@@ -262,7 +269,17 @@ impl Config {
                 problem(&key, "another topic has this name");
             }
         }
+        #[cfg(feature = "postgres")]
+        problems.extend(self.stats.iter().flat_map(StatsConfig::validate));
         problems
+    }
+
+    /// The secrets that it names, each with its path.
+    pub fn secrets(&self) -> Vec<(String, SecretRef)> {
+        #[cfg(feature = "postgres")]
+        return self.stats.iter().flat_map(StatsConfig::secrets).collect();
+        #[cfg(not(feature = "postgres"))]
+        Vec::new()
     }
 }
 

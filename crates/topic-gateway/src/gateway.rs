@@ -12,7 +12,7 @@ use event_bus_core::key::EventKey;
 use event_bus_core::wire;
 use event_bus_runtime::bus::{Outgoing, PublishError, Publisher};
 use event_bus_runtime::server::Service;
-use event_bus_runtime::server::body::{self, BodyError, Room};
+use event_bus_runtime::server::body::{self, BodyError, Held, Room};
 use event_bus_runtime::{Bus, Clock};
 use http::request::Parts as Head;
 use http::{HeaderValue, Method, Request, StatusCode};
@@ -28,6 +28,8 @@ use crate::json::{self, Limits, Value};
 use crate::outcomes::Outcomes;
 use crate::profile::Profile;
 use crate::rules::{Governed, Rules};
+#[cfg(feature = "postgres")]
+use crate::stats::{self, Question, Stats};
 use crate::token::{self, Tokens};
 use crate::topic::Acknowledge;
 
@@ -36,6 +38,10 @@ pub const API: &str = include_str!("api.yaml");
 
 /// Endpoint of dedup ids.
 const ENDPOINT: &str = "topics";
+
+/// Where statistics are.
+#[cfg(feature = "postgres")]
+const STATS: &str = "/stats/";
 
 /// What a gateway is made of.
 pub struct Parts {
@@ -53,6 +59,9 @@ pub struct Parts {
     pub outcomes: Outcomes,
     /// What `/health` asks.
     pub probes: Vec<Probe>,
+    /// What answers `/stats`.
+    #[cfg(feature = "postgres")]
+    pub stats: Option<Stats>,
     /// Settings.
     pub settings: Settings,
 }
@@ -96,6 +105,8 @@ struct Shared {
     outcomes: Outcomes,
     settings: Settings,
     probes: Vec<Probe>,
+    #[cfg(feature = "postgres")]
+    stats: Option<Stats>,
     room: Room,
     permits: Semaphore,
     started: Instant,
@@ -104,7 +115,9 @@ struct Shared {
 impl Gateway {
     /// Opens nothing.
     pub fn new(parts: Parts) -> Self {
-        let Parts { bus, stream, clock, tokens, rules, outcomes, probes, settings } = parts;
+        let Parts { bus, stream, clock, tokens, rules, outcomes, probes, settings, .. } = parts;
+        #[cfg(feature = "postgres")]
+        let probes = probes.into_iter().chain(parts.stats.as_ref().map(Stats::probe)).collect();
         Self(Arc::new(Shared {
             publisher: Publisher::new(bus.clone()),
             bus,
@@ -114,6 +127,8 @@ impl Gateway {
             rules: ArcSwap::from_pointee(rules),
             outcomes,
             probes,
+            #[cfg(feature = "postgres")]
+            stats: parts.stats,
             room: Room::new(settings.max_bytes_in_flight),
             permits: Semaphore::new(settings.max_concurrent_requests),
             settings,
@@ -169,6 +184,18 @@ impl Gateway {
                     }
                 }
                 Some(_) => Err(Refusal::no_route(profile)),
+                #[cfg(feature = "postgres")]
+                None if head_only && path.starts_with(STATS) => {
+                    let topic = path.strip_prefix(STATS).unwrap_or_default();
+                    if topic.contains('/') {
+                        return Err(Refusal::no_route(profile));
+                    }
+                    if head.method != Method::POST {
+                        return Ok(answer::method_not_allowed("POST", profile));
+                    }
+                    let topic = percent_encoding::percent_decode_str(topic).decode_utf8_lossy();
+                    self.stats(head, body, &topic.to_lowercase()).await
+                }
                 None if head_only && is_get => {
                     docs::asset(&path).await.ok_or_else(|| Refusal::no_route(profile))
                 }
@@ -199,14 +226,7 @@ impl Gateway {
         let Shared { settings, permits, .. } = &*self.0;
         let profile = settings.profile;
         let _permit = permits.try_acquire().map_err(|_| busy(profile))?;
-        let body = body::read(
-            body,
-            settings.max_body_bytes,
-            settings.body_read_timeout,
-            false,
-            &self.0.room,
-        );
-        let body = body.await.map_err(|error| unread(error, settings))?;
+        let body = self.read(body).await?;
         let subject = self.subject(head).await?;
         let limits = Limits { depth: settings.max_depth };
         let message = json::parse(&body.bytes, limits).map_err(|error| {
@@ -222,6 +242,35 @@ impl Gateway {
         let governed = rules.topic(topic).ok_or_else(|| Refusal::no_topic(topic))?;
         check(&rules, governed, subject.as_deref(), &message)?;
         self.store(governed, &message).await
+    }
+
+    /// Statistics. Whoever waits for the database keeps no room of those who publish.
+    #[cfg(feature = "postgres")]
+    async fn stats<B: Body<Data = Bytes>>(
+        &self,
+        head: &Head,
+        body: B,
+        topic: &str,
+    ) -> Result<Answer, Refusal> {
+        let Shared { settings, permits, stats, rules, clock, .. } = &*self.0;
+        let asked = {
+            let _permit = permits.try_acquire().map_err(|_| busy(settings.profile))?;
+            let body = self.read(body).await?;
+            if stats.as_ref().is_some_and(Stats::authenticates) {
+                self.subject(head).await?;
+            }
+            let exists = rules.load().topic(topic).is_some();
+            let limits = Limits { depth: settings.max_depth };
+            Question { topic, exists, body: &body.bytes, limits, now: clock.now() }.understand()?
+        };
+        stats::answer(stats.as_ref(), &asked).await
+    }
+
+    async fn read<B: Body<Data = Bytes>>(&self, body: B) -> Result<Held<'_>, Refusal> {
+        let Shared { settings, room, .. } = &*self.0;
+        let within = settings.body_read_timeout;
+        let read = body::read(body, settings.max_body_bytes, within, false, room).await;
+        read.map_err(|error| unread(error, settings))
     }
 
     /// Who sends; `None` for a genuine token that names nobody.

@@ -16,6 +16,8 @@ mod outcomes;
 mod profile;
 mod rules;
 pub mod schema;
+#[cfg(feature = "postgres")]
+pub mod stats;
 mod storage;
 pub mod token;
 mod topic;
@@ -30,5 +32,7 @@ pub use health::Probe;
 pub use outcomes::{Known, Outcomes, Waiter};
 pub use profile::Profile;
 pub use rules::{Governed, Rules, field_value};
+#[cfg(feature = "postgres")]
+pub use stats::{Stats, StatsConfig, StatsError};
 pub use storage::{ColumnType, Storage, Unstorable};
 pub use topic::{Acknowledge, Destination, Topic, subject};

@@ -14,7 +14,8 @@ impl RootConfig {
         let outbound = self.outbound.iter();
         let outbound = outbound.flat_map(|outbound| relay_outbound::secrets(&outbound.routes));
         let all = event_bus_doctor::secrets(&self.bus, &doctor).into_iter();
-        let all = all.chain(inbound).chain(outbound);
+        let topics = self.topics.iter().flat_map(topic_gateway::Config::secrets);
+        let all = all.chain(inbound).chain(outbound).chain(topics);
         all.filter(|(path, _)| sections.contains(&path.split('.').next().unwrap_or_default()))
             .collect()
     }

@@ -126,8 +126,11 @@ impl Bound {
         tasks: &mut TaskGroup,
     ) -> Result<Services, Failure> {
         let secrets = SecretResolver::new(source.env().clone(), &self.config.secrets);
-        let wanted =
-            self.config.secrets_of(&sections(self.inbound.is_some(), self.outbound.is_some()));
+        let wanted = self.config.secrets_of(&sections(
+            self.inbound.is_some(),
+            self.outbound.is_some(),
+            self.topics.is_some(),
+        ));
         let fetching = config::secrets::fetch(&secrets, &wanted);
         let fetched = tasks.shutdown().run_until_cancelled(fetching).await;
         fetched.ok_or(Failure::Quiet)??;
@@ -156,7 +159,7 @@ impl Bound {
 impl Services {
     /// The sections of the configuration that this process uses.
     fn sections(&self) -> Vec<&'static str> {
-        sections(self.inbound.is_some(), self.outbound.is_some())
+        sections(self.inbound.is_some(), self.outbound.is_some(), self.topics.is_some())
     }
 
     /// Runs until the group's shutdown or a task's failure, then ends in order.
@@ -232,8 +235,14 @@ impl Start<'_> {
     }
 }
 
-fn sections(inbound: bool, outbound: bool) -> Vec<&'static str> {
-    let all = [("bus", true), ("doctor", true), ("inbound", inbound), ("outbound", outbound)];
+fn sections(inbound: bool, outbound: bool, topics: bool) -> Vec<&'static str> {
+    let all = [
+        ("bus", true),
+        ("doctor", true),
+        ("inbound", inbound),
+        ("outbound", outbound),
+        ("topics", topics),
+    ];
     all.into_iter().filter(|(_, used)| *used).map(|(section, _)| section).collect()
 }
 

@@ -67,10 +67,10 @@ impl Services {
         Ok(config)
     }
 
-    /// Forgets secrets that are no longer named. Those of the bus stay what they were at the start.
+    /// Forgets secrets that are no longer named. Those of the bus and of topics stay what they were at the start.
     fn forget_others(&self, config: &RootConfig) {
         let mut wanted = config.secrets_of(&self.sections());
-        wanted.extend(self.started.secrets_of(&["bus", "doctor"]));
+        wanted.extend(self.started.secrets_of(&["bus", "doctor", "topics"]));
         self.secrets.retain(wanted.iter().map(|(_, reference)| reference));
     }
 

@@ -10,6 +10,8 @@ use event_bus_runtime::{Bus, Metrics, Readiness};
 use http::HeaderValue;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
+#[cfg(feature = "postgres")]
+use topic_gateway::Stats;
 use topic_gateway::token::{self, Keys, Tokens};
 use topic_gateway::{
     Config, Destination, Gateway, Governance, Outcomes, Parts, Probe, Reader, Rules, Settings,
@@ -73,6 +75,10 @@ impl Bound {
         }
         start.serve_admin(ADMIN, admin, &readiness, &metrics)?;
         let settings = settings(&config)?;
+        #[cfg(feature = "postgres")]
+        let stats = config.stats.as_ref().map(|stats| Stats::new(stats, &start.secrets));
+        #[cfg(feature = "postgres")]
+        let stats = stats.transpose().map_err(Failure::misuse)?;
         let shutdown = start.tasks.shutdown().clone();
         let bus = start.connect(NAME, &metrics).await?;
         let reader = Reader::new(config.aws.clone(), Some(bus.clone()));
@@ -105,6 +111,8 @@ impl Bound {
             rules,
             outcomes: outcomes.clone(),
             probes: probes(start.config, outbound)?,
+            #[cfg(feature = "postgres")]
+            stats,
             settings,
         });
         start.tasks.spawn_fallible(

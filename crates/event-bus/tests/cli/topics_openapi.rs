@@ -113,9 +113,15 @@ async fn the_gateway_answers_as_the_document_says() {
     if Planned::Statistics.is_built() {
         pages(&mut asker, &topics).await;
         database.as_ref().unwrap().kill();
-        let path = format!("/stats/{DURABLE}");
+        let url = topics.url(&format!("/stats/{DURABLE}"));
         let bearer = bearer(USER);
-        asker.ask("POST", &path, &[("Authorization", &bearer)], b"", 500).await;
+        // Its processes end one after the other.
+        let away = poll_until(LONG, "a database that is away", async || {
+            let answer = client::send("POST", &url, &[("Authorization", &bearer)], b"").await;
+            (answer.status != 200).then_some(answer)
+        })
+        .await;
+        asker.compare("POST", "/stats/{topic_name}", &away, 500);
     }
     busy(&mut asker, &topics).await;
     topics.nats.kill();
