@@ -44,8 +44,14 @@ impl Translation<'_> {
     pub(super) async fn text(&self) -> Result<String, Failure> {
         let mut root = Table::new();
         let aws = self.aws();
-        let routes = self.routes(&aws).await?;
-        root.insert("topics".to_owned(), Value::Table(self.topics(&routes)?));
+        let connection = self.postgres(&aws).await?;
+        let routes = self.routes(connection.as_ref())?;
+        let mut topics = self.topics(&routes)?;
+        // The older version had no statistics.
+        if let Some(connection) = connection.filter(|_| self.profile == Profile::Head) {
+            topics.insert("stats".to_owned(), Value::Table(stats(connection)));
+        }
+        root.insert("topics".to_owned(), Value::Table(topics));
         let outbound = table([("routes", Value::Array(routes))]);
         root.insert("outbound".to_owned(), Value::Table(outbound));
         if !aws.is_empty() {
@@ -111,7 +117,8 @@ impl Translation<'_> {
         Ok(topics)
     }
 
-    async fn routes(&self, aws: &Table) -> Result<Vec<Value>, Failure> {
+    /// `connection` says how to reach PostgreSQL.
+    fn routes(&self, connection: Option<&Table>) -> Result<Vec<Value>, Failure> {
         let config = &self.conf_dir.config;
         let mut routes = Vec::new();
         if !config.kafka_bootstrap_server.is_empty() {
@@ -129,8 +136,8 @@ impl Translation<'_> {
             }
             routes.push(route("eventbridge", ALL, ("eventbridge", sink)));
         }
-        if let Some(connection) = self.postgres(aws).await? {
-            routes.extend(self.tables(&connection)?);
+        if let Some(connection) = connection {
+            routes.extend(self.tables(connection)?);
         }
         Ok(routes)
     }
@@ -266,6 +273,12 @@ impl Translation<'_> {
         let given = self.env.get("KAFKA_FLUSH_TIMEOUT").and_then(|text| text.parse().ok());
         given.filter(|seconds: &f64| *seconds > 0.0).unwrap_or(FLUSH_TIMEOUT)
     }
+}
+
+/// Everybody may read them, as they may those of the reference (section 11).
+fn stats(mut connection: Table) -> Table {
+    connection.insert("authenticate".to_owned(), false.into());
+    connection
 }
 
 /// Where a service of AWS is instead of its own address.
