@@ -1,5 +1,6 @@
 //! A TCP proxy that breaks connections on demand.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -136,8 +137,9 @@ async fn forward(mut client: TcpStream, target: SocketAddr, mut weather: watch::
         let up = pump(client_read, server_write, weather.clone());
         let down = pump(server_read, client_write, weather.clone());
         tokio::select! {
-            // Each direction ends by itself: a client may close its half and still read the answer.
-            _ = async { tokio::join!(up, down) } => false,
+            // Each direction ends by itself: a client may close its half and still read the answer. But what was reset
+            // on one side is reset on the other.
+            ended = async { tokio::try_join!(up, down) } => ended.is_err(),
             _ = weather.wait_for(|weather| weather.generation != born) => true,
         }
     };
@@ -151,16 +153,17 @@ async fn pump(
     mut from: impl AsyncReadExt + Unpin,
     mut to: impl AsyncWriteExt + Unpin,
     mut weather: watch::Receiver<Weather>,
-) -> Option<()> {
+) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        let length = from.read(&mut buffer).await.ok()?;
-        let latency = weather.wait_for(|weather| !weather.blackhole).await.ok()?.latency;
+        let length = from.read(&mut buffer).await?;
+        let clear = weather.wait_for(|weather| !weather.blackhole).await;
+        let latency = clear.map_err(io::Error::other)?.latency;
         tokio::time::sleep(latency).await;
         if length == 0 {
-            return to.shutdown().await.ok();
+            return to.shutdown().await;
         }
-        to.write_all(&buffer[..length]).await.ok()?;
+        to.write_all(&buffer[..length]).await?;
     }
 }
 
@@ -204,6 +207,21 @@ mod tests {
         proxy.latency(Duration::from_millis(300));
         assert_eq!(get(&proxy, short).await, Err("silence"));
         assert_eq!(get(&proxy, long).await, Ok(200));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_killed_is_gone_for_the_server_too() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = TcpProxy::start(server.local_addr().unwrap().port()).await;
+        let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+        client.write_all(b"x").await.unwrap();
+        let (mut served, _) = server.accept().await.unwrap();
+        served.read_exact(&mut [0]).await.unwrap();
+        // As the kernel does for a process that has not read everything.
+        reset(&client);
+        drop(client);
+        let error = served.read(&mut [0]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 
     #[tokio::test]

@@ -43,9 +43,13 @@ impl Process {
         self.signal(Signal::SIGTERM);
     }
 
-    /// SIGSTOP: the process keeps its connections and answers nothing.
+    /// SIGSTOP: the process keeps its connections and answers nothing, once this returns.
     pub fn pause(&self) {
         self.signal(Signal::SIGSTOP);
+        // The signal reaches each thread when the kernel comes to it.
+        while !self.is_still() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// SIGCONT: undoes [`Process::pause`].
@@ -77,6 +81,21 @@ impl Process {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
         line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+    }
+
+    /// Whether every thread is stopped, or has ended.
+    fn is_still(&self) -> bool {
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{}/task", self.pid())) else {
+            return true;
+        };
+        threads.flatten().all(|thread| {
+            let status = std::fs::read_to_string(thread.path().join("status"));
+            let state = |text: &str| {
+                text.lines().find_map(|line| line.strip_prefix("State:\t")?.chars().next())
+            };
+            status.is_err()
+                || status.is_ok_and(|text| matches!(state(&text), Some('T' | 'Z' | 'X')))
+        })
     }
 
     fn child(&self) -> std::sync::MutexGuard<'_, Child> {

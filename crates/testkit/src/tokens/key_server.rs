@@ -43,6 +43,11 @@ impl KeyServer {
     pub async fn stop(&self) {
         self.0.stop().await;
     }
+
+    /// Listens again where it listened before.
+    pub async fn restart(&self) {
+        self.0.restart_on_same_port().await;
+    }
 }
 
 fn answer(document: &Value) -> Reply {

@@ -72,7 +72,8 @@ impl Signer {
         self.signed_by(encoding, header.as_bytes(), claims.to_string().as_bytes())
     }
 
-    fn signed_by(
+    /// Signs any two parts in any way.
+    pub fn signed_by(
         &self,
         encoding: &'static dyn RsaEncoding,
         header: &[u8],
