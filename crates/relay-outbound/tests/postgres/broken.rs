@@ -1,14 +1,19 @@
 //! Connections that break, servers that refuse, and rows that spoil a batch.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use event_bus_core::delivery::{DeliveryError, Disposition};
 use event_bus_core::event::Event;
 use relay_outbound::sinks::Delivery;
 use relay_outbound::sinks::postgres::Config;
-use testkit::TcpProxy;
+use testkit::{PostgresServer, TcpProxy, poll_until};
 
 use crate::setup::{build, config, event, json_event, server};
+
+/// Longer than anything takes on a busy machine.
+const LONG: Duration = Duration::from_secs(60);
 
 fn dispositions(results: &[Delivery]) -> Vec<Option<Disposition>> {
     results.iter().map(|result| result.as_ref().err().map(DeliveryError::disposition)).collect()
@@ -62,6 +67,58 @@ async fn cut_connections_leave_no_gap_and_no_second_row() {
     }
     assert_eq!(server.psql("SELECT count(*) FROM events"), "3000");
     assert!(cuts > 10, "only {cuts} deliveries were cut");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_vanishes_in_a_transaction_does_not_keep_its_locks() {
+    let server = Arc::new(PostgresServer::start().await);
+    server.psql("CREATE TABLE log (event_id text, n int)");
+    let settings = "timeout = \"5s\"\ntable = \"log\"\nunique_by = [\"event_id\"]\n\
+                    columns = { event_id = \"id\", n = \"data.n\" }";
+    let proxy = TcpProxy::start(server.port()).await;
+    let (vanishes, _nats) = build(&config(proxy.port(), settings)).await;
+    let (other, _nats_too) = build(&config(server.port(), settings)).await;
+    let sessions = |which: &str| {
+        let name = "application_name = 'event-bus'";
+        let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE {name} AND {which}");
+        server.psql(&sql)
+    };
+    let locker = tokio::task::spawn_blocking({
+        let server = Arc::clone(&server);
+        move || server.try_psql("LOCK TABLE log IN EXCLUSIVE MODE; SELECT pg_sleep(600)")
+    });
+    let wait_for = async |what: &str, sql: &str, expected: &str| {
+        poll_until(LONG, what, async || (server.psql(sql) == expected).then_some(())).await;
+    };
+    let locked =
+        "SELECT count(*) FROM pg_locks WHERE mode = 'ExclusiveLock' AND relation = 'log'::regclass";
+    wait_for("the lock of the table", locked, "1").await;
+    // It has locked the event and waits for the table. Then the network is gone: its server hears nothing more of it.
+    let batch = [json_event("1", r#"{"n": 1}"#)];
+    let vanish = async {
+        poll_until(LONG, "the insert to wait", async || {
+            (sessions("wait_event_type = 'Lock'") == "1").then_some(())
+        })
+        .await;
+        proxy.blackhole();
+        server.psql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LOCK%'",
+        );
+        poll_until(LONG, "the insert to end", async || {
+            (sessions("state = 'idle in transaction'") == "1").then_some(())
+        })
+        .await;
+    };
+    tokio::select! {
+        results = vanishes.deliver(&batch) => panic!("{results:?}"),
+        () = vanish => {}
+    }
+    assert!(locker.await.unwrap().is_err());
+    poll_until(LONG, "another relay to insert the event", async || {
+        other.deliver(&batch).await[0].is_ok().then_some(())
+    })
+    .await;
+    assert_eq!(server.psql("SELECT event_id, n FROM log"), "1|1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

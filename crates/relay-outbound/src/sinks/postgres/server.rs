@@ -78,10 +78,15 @@ impl Server {
         Ok(Self { options, guard: guard.clone() })
     }
 
-    /// The server ends a statement by itself after this time, so that none is left behind when nobody waits for it.
+    /// The server ends a statement by itself after this time, so that none is left behind when nobody waits for it; and a
+    /// transaction in which it hears nothing for so long, which would keep its locks if this machine were gone.
     #[must_use]
-    pub(super) fn with_statement_timeout(mut self, timeout: Duration) -> Self {
-        self.options = self.options.options([("statement_timeout", timeout.as_millis())]);
+    pub(super) fn with_timeout(mut self, timeout: Duration) -> Self {
+        let timeout = timeout.as_millis();
+        self.options = self.options.options([
+            ("statement_timeout", timeout),
+            ("idle_in_transaction_session_timeout", timeout),
+        ]);
         self
     }
 

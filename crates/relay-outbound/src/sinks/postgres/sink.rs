@@ -35,7 +35,7 @@ impl PostgresSink {
     pub fn build(config: &Config, context: &SinkContext<'_>) -> Result<Self, BuildError> {
         let server = Server::new(config, context.secrets, context.guard)?;
         // The server gives up first, so that its answer comes in time.
-        let server = server.with_statement_timeout(config.timeout.mul_f32(0.9));
+        let server = server.with_timeout(config.timeout.mul_f32(0.9));
         Ok(Self {
             connections: Connections::new(server, config.pool.get()),
             mapping: Mapping::of(config)?,
