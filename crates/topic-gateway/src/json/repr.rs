@@ -3,13 +3,16 @@
 use unicode_general_category::{GeneralCategory, get_general_category};
 
 use super::Value;
-use super::text::append;
+use super::text::{Style, append, write_value};
+
+/// As `repr` writes.
+struct Repr;
 
 impl Value {
     /// `repr(value)`: `None`, `True`, `'text'`, `[1, 'a']`, `{'a': 1.0}`.
     pub fn repr(&self) -> String {
         let mut text = String::new();
-        write(&mut text, self);
+        write_value::<Repr>(&mut text, self);
         text
     }
 
@@ -29,58 +32,32 @@ impl Value {
 /// `repr` of a string: in single quotes, unless it holds one and no double quote.
 pub fn repr_of_str(string: &str) -> String {
     let mut text = String::with_capacity(string.len() + 2);
-    write_string(&mut text, string);
+    Repr::write_string(&mut text, string);
     text
 }
 
-fn write(text: &mut String, value: &Value) {
-    match value {
-        Value::Null => text.push_str("None"),
-        Value::Bool(true) => text.push_str("True"),
-        Value::Bool(false) => text.push_str("False"),
-        Value::Number(number) => append(text, number),
-        Value::String(string) => write_string(text, string),
-        Value::Array(items) => {
-            text.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    text.push_str(", ");
-                }
-                write(text, item);
-            }
-            text.push(']');
-        }
-        Value::Object(members) => {
-            text.push('{');
-            for (index, (name, member)) in members.iter().enumerate() {
-                if index > 0 {
-                    text.push_str(", ");
-                }
-                write_string(text, name);
-                text.push_str(": ");
-                write(text, member);
-            }
-            text.push('}');
-        }
-    }
-}
+impl Style for Repr {
+    const NONE: &str = "None";
+    const TRUE: &str = "True";
+    const FALSE: &str = "False";
 
-fn write_string(text: &mut String, string: &str) {
-    let quote = if string.contains('\'') && !string.contains('"') { '"' } else { '\'' };
-    text.push(quote);
-    for character in string.chars() {
-        match character {
-            '\\' => text.push_str("\\\\"),
-            '\n' => text.push_str("\\n"),
-            '\r' => text.push_str("\\r"),
-            '\t' => text.push_str("\\t"),
-            _ if character == quote => text.extend(['\\', quote]),
-            ' '..='~' => text.push(character),
-            _ if is_printable(character) => text.push(character),
-            _ => escape(text, character),
+    fn write_string(text: &mut String, string: &str) {
+        let quote = if string.contains('\'') && !string.contains('"') { '"' } else { '\'' };
+        text.push(quote);
+        for character in string.chars() {
+            match character {
+                '\\' => text.push_str("\\\\"),
+                '\n' => text.push_str("\\n"),
+                '\r' => text.push_str("\\r"),
+                '\t' => text.push_str("\\t"),
+                _ if character == quote => text.extend(['\\', quote]),
+                ' '..='~' => text.push(character),
+                _ if is_printable(character) => text.push(character),
+                _ => escape(text, character),
+            }
         }
+        text.push(quote);
     }
-    text.push(quote);
 }
 
 fn escape(text: &mut String, character: char) {

@@ -4,6 +4,18 @@ use std::fmt::{self, Write};
 
 use super::{Number, Value};
 
+/// How Python writes what is not the same in JSON and in its own code.
+pub(super) trait Style {
+    const NONE: &str;
+    const TRUE: &str;
+    const FALSE: &str;
+
+    fn write_string(text: &mut String, string: &str);
+}
+
+/// As `json.dumps` writes.
+struct Dumps;
+
 impl Value {
     /// `json.dumps(value)`: `", "` and `": "` between, everything beyond ASCII escaped, floats as `repr` writes them.
     ///
@@ -15,7 +27,7 @@ impl Value {
     /// ```
     pub fn to_python_json(&self) -> String {
         let mut text = String::with_capacity(256);
-        write_value(&mut text, self);
+        write_value::<Dumps>(&mut text, self);
         text
     }
 }
@@ -31,20 +43,20 @@ impl fmt::Display for Number {
     }
 }
 
-fn write_value(text: &mut String, value: &Value) {
+pub(super) fn write_value<S: Style>(text: &mut String, value: &Value) {
     match value {
-        Value::Null => text.push_str("null"),
-        Value::Bool(true) => text.push_str("true"),
-        Value::Bool(false) => text.push_str("false"),
+        Value::Null => text.push_str(S::NONE),
+        Value::Bool(true) => text.push_str(S::TRUE),
+        Value::Bool(false) => text.push_str(S::FALSE),
         Value::Number(number) => append(text, number),
-        Value::String(string) => write_string(text, string),
+        Value::String(string) => S::write_string(text, string),
         Value::Array(items) => {
             text.push('[');
             for (index, item) in items.iter().enumerate() {
                 if index > 0 {
                     text.push_str(", ");
                 }
-                write_value(text, item);
+                write_value::<S>(text, item);
             }
             text.push(']');
         }
@@ -54,9 +66,9 @@ fn write_value(text: &mut String, value: &Value) {
                 if index > 0 {
                     text.push_str(", ");
                 }
-                write_string(text, name);
+                S::write_string(text, name);
                 text.push_str(": ");
-                write_value(text, member);
+                write_value::<S>(text, member);
             }
             text.push('}');
         }
@@ -68,22 +80,28 @@ pub(super) fn append(text: &mut String, shown: impl fmt::Display) {
     write!(text, "{shown}").ok();
 }
 
-fn write_string(text: &mut String, string: &str) {
-    text.push('"');
-    let mut rest = string;
-    // By bytes: those beyond ASCII begin a character.
-    while let Some(at) =
-        rest.bytes().position(|b| matches!(b, b'"' | b'\\') || !matches!(b, b' '..=b'~'))
-    {
-        text.push_str(&rest[..at]);
-        let mut characters = rest[at..].chars();
-        if let Some(character) = characters.next() {
-            escape(text, character);
+impl Style for Dumps {
+    const NONE: &str = "null";
+    const TRUE: &str = "true";
+    const FALSE: &str = "false";
+
+    fn write_string(text: &mut String, string: &str) {
+        text.push('"');
+        let mut rest = string;
+        // By bytes: those beyond ASCII begin a character.
+        while let Some(at) =
+            rest.bytes().position(|b| matches!(b, b'"' | b'\\') || !matches!(b, b' '..=b'~'))
+        {
+            text.push_str(&rest[..at]);
+            let mut characters = rest[at..].chars();
+            if let Some(character) = characters.next() {
+                escape(text, character);
+            }
+            rest = characters.as_str();
         }
-        rest = characters.as_str();
+        text.push_str(rest);
+        text.push('"');
     }
-    text.push_str(rest);
-    text.push('"');
 }
 
 fn escape(text: &mut String, character: char) {
