@@ -74,7 +74,7 @@ pub(crate) fn runs(token: &str) -> Requests {
     let run = serde_json::json!({
         "event_id": "EVENT-ID", "job_ref": "spark-application-1", "tenant_id": "ABCD", "source_app": "bench",
         "source_app_version": "1.0.0", "environment": "dev", "timestamp_start": 1_767_225_600_000_u64,
-        "timestamp_end": 1_767_225_660_000_u64, "jobs": (0..20).map(job).collect::<Vec<_>>(),
+        "timestamp_end": 1_767_225_660_000_u64, "jobs": (0..16).map(job).collect::<Vec<_>>(),
     });
     let (run, token) = (run.to_string(), token.to_owned());
     Arc::new(move |id| {

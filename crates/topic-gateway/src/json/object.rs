@@ -7,6 +7,9 @@ use foldhash::quality::RandomState;
 
 use super::{Text, Value};
 
+/// Members that most objects have room for at once.
+const USUAL: usize = 8;
+
 /// Members that are found by looking at each of them.
 const FEW: usize = 16;
 
@@ -53,6 +56,9 @@ impl Object {
             && let Some((_, known)) = self.members.get_mut(place)
         {
             return Some(std::mem::replace(known, value));
+        }
+        if self.members.capacity() == 0 {
+            self.members.reserve(USUAL);
         }
         if let Some(places) = &mut self.places {
             places.0.insert(name.clone(), self.members.len());

@@ -4,6 +4,9 @@ use std::fmt::{self, Write};
 
 use super::{Number, Value};
 
+/// What a text has room for before it grows, in bytes.
+const USUAL_LENGTH: usize = 2048;
+
 /// How Python writes what is not the same in JSON and in its own code.
 pub(super) trait Style {
     const NONE: &str;
@@ -26,7 +29,7 @@ impl Value {
     /// assert_eq!(value.to_python_json(), r#"{"a": [1e+16, "\u00e9\ud83d\ude00"]}"#);
     /// ```
     pub fn to_python_json(&self) -> String {
-        let mut text = String::with_capacity(256);
+        let mut text = String::with_capacity(USUAL_LENGTH);
         write_value::<Dumps>(&mut text, self);
         text
     }
@@ -48,6 +51,7 @@ pub(super) fn write_value<S: Style>(text: &mut String, value: &Value) {
         Value::Null => text.push_str(S::NONE),
         Value::Bool(true) => text.push_str(S::TRUE),
         Value::Bool(false) => text.push_str(S::FALSE),
+        Value::Number(Number::Int(int)) => text.push_str(itoa::Buffer::new().format(*int)),
         Value::Number(number) => append(text, number),
         Value::String(string) => S::write_string(text, string),
         Value::Array(items) => {
