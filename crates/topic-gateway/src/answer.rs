@@ -12,7 +12,7 @@ use crate::profile::Profile;
 pub type Answer = Response<Full<Bytes>>;
 
 /// One of the `errors` of an answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Problem {
     /// Which part refused, such as `auth` or `kafka`.
     #[serde(rename = "type")]

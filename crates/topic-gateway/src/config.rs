@@ -163,6 +163,8 @@ pub struct LimitsConfig {
     pub max_body_bytes: ByteSize,
     /// Deepest nesting of a message.
     pub max_depth: NonZeroUsize,
+    /// Most messages of one request, an array or one in each line.
+    pub max_batch: NonZeroUsize,
     /// Most headers of a request.
     pub max_headers: NonZeroUsize,
     /// Time from the first byte of a request, or from the last request, to the end of the headers.
@@ -187,6 +189,7 @@ impl Default for LimitsConfig {
         Self {
             max_body_bytes: ByteSize(1024 * 1024),
             max_depth: count(64),
+            max_batch: count(100),
             max_headers: count(100),
             header_read_timeout: Duration::from_secs(10),
             body_read_timeout: Duration::from_secs(10),

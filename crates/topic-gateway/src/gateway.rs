@@ -6,11 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use event_bus_core::Chain;
-use event_bus_core::event::nats;
-use event_bus_core::key::EventKey;
-use event_bus_core::wire;
-use event_bus_runtime::bus::{Outgoing, PublishError, Publisher};
+use event_bus_runtime::bus::Publisher;
 use event_bus_runtime::server::Service;
 use event_bus_runtime::server::body::{self, BodyError, Held, Room};
 use event_bus_runtime::{Bus, Clock};
@@ -22,22 +18,18 @@ use tokio::time::Instant;
 
 use crate::answer::{self, Answer, Refusal};
 use crate::docs;
-use crate::failures;
 use crate::health::{self, Probe};
-use crate::json::{self, Limits, Value};
+#[cfg(feature = "postgres")]
+use crate::json::Limits;
 use crate::outcomes::Outcomes;
 use crate::profile::Profile;
-use crate::rules::{Governed, Rules};
+use crate::rules::Rules;
 #[cfg(feature = "postgres")]
 use crate::stats::{self, Question, Stats};
 use crate::token::{self, Tokens};
-use crate::topic::Acknowledge;
 
 /// What `/api` serves where no file is named.
 pub const API: &str = include_str!("api.yaml");
-
-/// Endpoint of dedup ids.
-const ENDPOINT: &str = "topics";
 
 /// Where statistics are.
 #[cfg(feature = "postgres")]
@@ -79,6 +71,8 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// Deepest nesting of a message.
     pub max_depth: usize,
+    /// Most messages of one request.
+    pub max_batch: usize,
     /// Time for the body to arrive.
     pub body_read_timeout: Duration,
     /// Bytes of bodies that are held at once.
@@ -93,23 +87,23 @@ pub struct Settings {
 
 /// The gateway. Cloning is cheap and shares it.
 #[derive(Clone)]
-pub struct Gateway(Arc<Shared>);
+pub struct Gateway(pub(crate) Arc<Shared>);
 
-struct Shared {
-    bus: Bus,
-    publisher: Publisher,
-    stream: String,
-    clock: Clock,
-    tokens: Tokens,
-    rules: ArcSwap<Rules>,
-    outcomes: Outcomes,
-    settings: Settings,
-    probes: Vec<Probe>,
+pub(crate) struct Shared {
+    pub(crate) bus: Bus,
+    pub(crate) publisher: Publisher,
+    pub(crate) stream: String,
+    pub(crate) clock: Clock,
+    pub(crate) tokens: Tokens,
+    pub(crate) rules: ArcSwap<Rules>,
+    pub(crate) outcomes: Outcomes,
+    pub(crate) settings: Settings,
+    pub(crate) probes: Vec<Probe>,
     #[cfg(feature = "postgres")]
-    stats: Option<Stats>,
-    room: Room,
-    permits: Semaphore,
-    started: Instant,
+    pub(crate) stats: Option<Stats>,
+    pub(crate) room: Room,
+    pub(crate) permits: Semaphore,
+    pub(crate) started: Instant,
 }
 
 impl Gateway {
@@ -216,32 +210,11 @@ impl Gateway {
         health::answer(bus, &self.0.probes, self.0.started.elapsed().as_secs()).await
     }
 
-    /// In the order of the contract (section 3), but for what it names as better: who sends is asked before what is sent.
-    async fn publish<B: Body<Data = Bytes>>(
-        &self,
-        head: &Head,
-        body: B,
-        topic: &str,
-    ) -> Result<Answer, Refusal> {
-        let Shared { settings, permits, .. } = &*self.0;
-        let profile = settings.profile;
-        let _permit = permits.try_acquire().map_err(|_| busy(profile))?;
-        let body = self.read(body).await?;
-        let subject = self.subject(head).await?;
-        let limits = Limits { depth: settings.max_depth };
-        let message = json::parse(&body.bytes, limits).map_err(|error| {
-            let message = format!("Request body must be valid JSON: {}.", Chain(&error));
-            Refusal::new(StatusCode::BAD_REQUEST, "validation", message)
-        })?;
-        drop(body);
-        let rules = self.0.rules.load_full();
-        if !rules.has_access() {
-            tracing::error!("the access document lists nobody");
-            return Err(Refusal::internal(profile));
-        }
-        let governed = rules.topic(topic).ok_or_else(|| Refusal::no_topic(topic))?;
-        check(&rules, governed, subject.as_deref(), &message)?;
-        self.store(governed, &message).await
+    pub(crate) async fn read<B: Body<Data = Bytes>>(&self, body: B) -> Result<Held<'_>, Refusal> {
+        let Shared { settings, room, .. } = &*self.0;
+        let within = settings.body_read_timeout;
+        let read = body::read(body, settings.max_body_bytes, within, false, room).await;
+        read.map_err(|error| unread(error, settings))
     }
 
     /// Statistics. Whoever waits for the database keeps no room of those who publish.
@@ -266,15 +239,8 @@ impl Gateway {
         stats::answer(stats.as_ref(), &asked).await
     }
 
-    async fn read<B: Body<Data = Bytes>>(&self, body: B) -> Result<Held<'_>, Refusal> {
-        let Shared { settings, room, .. } = &*self.0;
-        let within = settings.body_read_timeout;
-        let read = body::read(body, settings.max_body_bytes, within, false, room).await;
-        read.map_err(|error| unread(error, settings))
-    }
-
     /// Who sends; `None` for a genuine token that names nobody.
-    async fn subject(&self, head: &Head) -> Result<Option<String>, Refusal> {
+    pub(crate) async fn subject(&self, head: &Head) -> Result<Option<String>, Refusal> {
         let token = token::from_headers(&head.headers).ok_or_else(Refusal::unauthenticated)?;
         match self.0.tokens.verify(&token).await {
             Ok(identity) => Ok(identity.subject),
@@ -284,55 +250,6 @@ impl Gateway {
             }
         }
     }
-
-    async fn store(&self, governed: &Governed, message: &Value) -> Result<Answer, Refusal> {
-        let Shared { settings, .. } = &*self.0;
-        let topic = &governed.topic;
-        let event = topic.event(message, self.0.clock.now()).map_err(|error| {
-            Refusal::new(StatusCode::BAD_REQUEST, "validation", Chain(&error).to_string())
-        })?;
-        let key = EventKey::of(&event);
-        let waits = topic.acknowledge == Acknowledge::Delivered;
-        // Before it is published, so that no receipt is missed.
-        let waiter = waits.then(|| self.0.outcomes.wait_for(&key));
-        let (headers, payload) = nats::encode_structured(&event);
-        let limit = self.0.bus.max_payload().saturating_sub(wire::RECORD_RESERVE);
-        if payload.len() > limit {
-            return Err(too_large(limit));
-        }
-        let outgoing = Outgoing {
-            subject: topic.subject().into(),
-            headers: &headers,
-            payload,
-            dedup_id: &key.dedup_id(ENDPOINT),
-            stream: &self.0.stream,
-        };
-        let deadline = Instant::now() + settings.publish_within;
-        let ack = self.0.publisher.publish(outgoing, deadline).await;
-        let ack = ack.map_err(|error| not_stored(&error, settings.profile))?;
-        let Some(waiter) = waiter else { return Ok(answer::accepted()) };
-        let routes: Vec<_> =
-            topic.destinations.iter().map(|destination| destination.route.clone()).collect();
-        let deadline = Instant::now() + settings.delivered_within;
-        let known = waiter.outcome(&routes, ack.duplicate, deadline).await;
-        let problems = failures::problems(
-            &topic.destinations,
-            &known,
-            settings.delivered_within,
-            settings.profile,
-        );
-        if problems.is_empty() {
-            return Ok(answer::accepted());
-        }
-        tracing::error!(
-            topic = topic.name,
-            event = %key,
-            failed = problems.len(),
-            destinations = routes.len(),
-            "not every destination has the event yet"
-        );
-        Err(Refusal { status: StatusCode::INTERNAL_SERVER_ERROR, problems, retry_after: None })
-    }
 }
 
 impl Service for Gateway {
@@ -341,28 +258,12 @@ impl Service for Gateway {
     }
 }
 
-/// Who may send what, and whether it fits.
-fn check(
-    rules: &Rules,
-    governed: &Governed,
-    subject: Option<&str>,
-    message: &Value,
-) -> Result<(), Refusal> {
-    let name = &governed.topic.name;
-    rules.decide(subject, name, message).map_err(|denied| {
-        Refusal::new(StatusCode::FORBIDDEN, denied.error_type(), denied.message())
-    })?;
-    let invalid = |message| Refusal::new(StatusCode::BAD_REQUEST, "validation", message);
-    governed.schema.check(message).map_err(|error| invalid(error.message))?;
-    governed.storage.check(message).map_err(|error| invalid(error.to_string()))
-}
-
-fn busy(profile: Profile) -> Refusal {
+pub(crate) fn busy(profile: Profile) -> Refusal {
     let message = profile.sentence("Too many requests are being handled");
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "internal", message).retry_after(1)
 }
 
-fn too_large(limit: usize) -> Refusal {
+pub(crate) fn too_large(limit: usize) -> Refusal {
     let message = format!("Message is larger than {limit} bytes.");
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "validation", message)
 }
@@ -379,20 +280,5 @@ fn unread(error: BodyError, settings: &Settings) -> Refusal {
             Refusal::new(StatusCode::BAD_REQUEST, "validation", "Request body is incomplete.")
         }
         BodyError::NoRoom => busy(settings.profile),
-    }
-}
-
-/// Never 202: the event is not known to be durable.
-fn not_stored(error: &PublishError, profile: Profile) -> Refusal {
-    tracing::error!(error = %Chain(error), "an event could not be stored");
-    match error {
-        PublishError::TooLarge { limit } => too_large(*limit),
-        PublishError::Unavailable(_)
-        | PublishError::StreamFull
-        | PublishError::WrongStream
-        | PublishError::Rejected { .. } => {
-            let message = profile.sentence("The event could not be stored; send it again");
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "internal", message).retry_after(5)
-        }
     }
 }

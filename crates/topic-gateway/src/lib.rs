@@ -2,6 +2,7 @@
 
 pub mod access;
 mod answer;
+mod batch;
 mod checks;
 pub mod compat;
 pub mod config;
@@ -14,6 +15,7 @@ mod health;
 pub mod json;
 mod outcomes;
 mod profile;
+mod publish;
 mod rules;
 pub mod schema;
 #[cfg(feature = "postgres")]

@@ -220,6 +220,7 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         token_provider: HeaderValue::from_str(location).map_err(Failure::misuse)?,
         max_body_bytes: limits.max_body_bytes.as_usize(),
         max_depth: limits.max_depth.get(),
+        max_batch: limits.max_batch.get(),
         body_read_timeout: limits.body_read_timeout,
         max_bytes_in_flight: limits.max_bytes_in_flight.as_usize(),
         max_concurrent_requests: limits.max_concurrent_requests.get(),

@@ -11,7 +11,7 @@ use testkit::{KeyServer, NatsServer, PostgresServer, Signer, free_port, http, po
 use crate::world::{LONG, event_bus};
 
 /// What is described already and not built: whoever builds it removes it here, and sees whether it is as described.
-pub(crate) const PLANNED: &[Planned] = &[Planned::Batches, Planned::Rates];
+pub(crate) const PLANNED: &[Planned] = &[Planned::Rates];
 
 /// Parts that may come later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

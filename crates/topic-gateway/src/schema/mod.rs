@@ -137,6 +137,15 @@ impl Schema {
         &self.document
     }
 
+    /// Whether it says that an array may fit: `type` names it.
+    pub fn names_arrays(&self) -> bool {
+        let is_array = |kind: &Value| kind.as_str() == Some("array");
+        let kinds = self.document.get("type");
+        kinds.is_some_and(|kinds| {
+            is_array(kinds) || kinds.as_array().is_some_and(|kinds| kinds.iter().any(is_array))
+        })
+    }
+
     /// The draft that it is read by.
     pub fn dialect(&self) -> Dialect {
         self.dialect
