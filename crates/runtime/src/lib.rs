@@ -11,6 +11,7 @@ pub mod bus;
 pub mod check;
 pub mod clock;
 pub mod config;
+pub mod limiter;
 pub mod metrics;
 #[cfg(feature = "postgres")]
 pub mod postgres;

@@ -8,11 +8,12 @@ use event_bus_core::signature::{
 };
 use event_bus_core::subject::{InvalidSubject, Template};
 use event_bus_core::wire;
+use event_bus_runtime::limiter::Limiter;
 use event_bus_runtime::{Secret, SecretError, SecretRef, SecretResolver};
 use http::header::AUTHORIZATION;
 
 use crate::config::{BodyForm, Config, EventsAuth, EventsConfig, SourceConfig};
-use crate::limits::{ClientLimiter, Limiter};
+use crate::limits::ClientLimiter;
 use crate::metrics::{InboundMetrics, UNKNOWN};
 use crate::schema::{Schema, SchemaError};
 use crate::source::{Endpoint, EventsEndpoint, Source, Table};

@@ -1,9 +1,8 @@
 //! Answers, as they leave.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use event_bus_core::signature::Handshake;
+use event_bus_runtime::limiter::whole_seconds;
 use event_bus_runtime::problem;
 use http::header::{
     ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -106,21 +105,4 @@ fn json(body: &impl Serialize, status: StatusCode) -> Answer {
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer
-}
-
-/// `Retry-After` in whole seconds, rounded up, at least one.
-fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0 || wait.is_zero())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sender_is_never_asked_back_too_early() {
-        for (millis, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2)] {
-            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
-        }
-    }
 }

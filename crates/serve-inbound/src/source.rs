@@ -7,12 +7,13 @@ use std::time::Duration;
 use event_bus_core::event::Data;
 use event_bus_core::signature::Verifier;
 use event_bus_core::subject::Template;
+use event_bus_runtime::limiter::Limiter;
 use http::HeaderName;
 use ipnet::IpNet;
 
 use crate::config::BodyForm;
 use crate::error::ReceiveError;
-use crate::limits::{ClientLimiter, Limiter};
+use crate::limits::ClientLimiter;
 use crate::metrics::EndpointMetrics;
 use crate::schema::Schema;
 
