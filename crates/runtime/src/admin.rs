@@ -1,4 +1,4 @@
-//! The admin listener: `/livez`, `/readyz` (alias `/healthz`) and `/metrics`.
+//! The admin listener: `/livez`, `/readyz` (alias `/healthz`) and `/metrics`, and `POST /reload` where a service has it.
 //!
 //! It is meant for a private network: it asks for no credentials and shows names of dependencies
 //! and why they fail, never a secret. Each connection serves one request and is bounded in time,
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use event_bus_core::Chain;
 use http::{HeaderValue, StatusCode, header};
@@ -29,6 +29,7 @@ use crate::clock::Clock;
 use crate::metrics::{self, Metrics};
 use crate::problem::Problem;
 use crate::readiness::Readiness;
+use crate::reload::{ReloadHandle, Reloaded};
 
 /// How long one connection may take, from its first byte to its last.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,11 +43,21 @@ const MAX_HEADERS: usize = 64;
 /// How long to rest when the system has no connection to give, such as for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What else the listener can be asked for.
+#[derive(Clone, Debug)]
+pub struct Commands {
+    /// What `POST /reload` does.
+    pub reload: ReloadHandle,
+    /// What `POST /terminate` does: it ends the process, or it is another name of `/reload`.
+    pub terminate_ends: bool,
+}
+
 #[derive(Clone)]
 struct Admin {
     readiness: Readiness,
     metrics: Metrics,
     clock: Clock,
+    shutdown: CancellationToken,
 }
 
 /// Answers until `shutdown`, then lets the requests at hand finish.
@@ -56,7 +67,19 @@ pub async fn serve(
     metrics: Metrics,
     shutdown: CancellationToken,
 ) {
-    let router = router(Admin { readiness, metrics, clock: Clock::system() });
+    serve_with(listener, readiness, metrics, None, shutdown).await;
+}
+
+/// The same with commands.
+pub async fn serve_with(
+    listener: TcpListener,
+    readiness: Readiness,
+    metrics: Metrics,
+    commands: Option<Commands>,
+    shutdown: CancellationToken,
+) {
+    let clock = Clock::system();
+    let router = router(Admin { readiness, metrics, clock, shutdown: shutdown.clone() }, commands);
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -105,22 +128,35 @@ async fn answer(stream: TcpStream, router: Router) {
     }
 }
 
-fn router(admin: Admin) -> Router {
-    Router::new()
+fn router(admin: Admin, commands: Option<Commands>) -> Router {
+    let mut router = Router::new();
+    let mut pages = "there are /livez, /readyz, /healthz and /metrics";
+    if let Some(Commands { reload, terminate_ends }) = commands {
+        pages = "there are /livez, /readyz, /healthz, /metrics, /reload and /terminate";
+        let take_over = move |State(admin): State<Admin>| take_over(admin, reload.clone());
+        let terminate = if terminate_ends { post(terminate) } else { post(take_over.clone()) };
+        router = router
+            .route("/reload", only(post(take_over), "POST"))
+            .route("/terminate", only(terminate, "POST"));
+    }
+    router
         .route("/livez", read_only(get(livez)))
         .route("/readyz", read_only(get(readyz)))
         .route("/healthz", read_only(get(readyz)))
         .route("/metrics", read_only(get(show_metrics)))
-        .fallback(|| async {
-            Problem::new(StatusCode::NOT_FOUND, "not_found", "no such page")
-                .with_detail("there are /livez, /readyz, /healthz and /metrics")
+        .fallback(move || async move {
+            Problem::new(StatusCode::NOT_FOUND, "not_found", "no such page").with_detail(pages)
         })
         .with_state(admin)
 }
 
 fn read_only(route: MethodRouter<Admin>) -> MethodRouter<Admin, Infallible> {
-    route.fallback(|| async {
-        let allow = [(header::ALLOW, HeaderValue::from_static("GET, HEAD"))];
+    only(route, "GET, HEAD")
+}
+
+fn only(route: MethodRouter<Admin>, methods: &'static str) -> MethodRouter<Admin, Infallible> {
+    route.fallback(move || async move {
+        let allow = [(header::ALLOW, HeaderValue::from_static(methods))];
         let title = "method is not allowed here";
         (allow, Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", title))
     })
@@ -156,6 +192,26 @@ async fn readyz(State(admin): State<Admin>) -> Response {
 
 async fn show_metrics(State(admin): State<Admin>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], admin.metrics.encode())
+}
+
+async fn take_over(admin: Admin, reload: ReloadHandle) -> Response {
+    match reload.ask().await {
+        Ok(Reloaded { needs_restart }) => {
+            Json(json!({ "ok": true, "ts": admin.now(), "needs_restart": needs_restart }))
+                .into_response()
+        }
+        Err(error) => {
+            let title = "the configuration was not taken over";
+            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not_reloaded", title);
+            problem.with_detail(error.to_string()).into_response()
+        }
+    }
+}
+
+async fn terminate(State(admin): State<Admin>) -> Response {
+    tracing::info!("stopping, as the admin listener was asked to");
+    admin.shutdown.cancel();
+    (StatusCode::ACCEPTED, Json(json!({ "ok": true, "ts": admin.now() }))).into_response()
 }
 
 impl Admin {

@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod postgres;
 pub mod problem;
 pub mod readiness;
+pub mod reload;
 pub mod secret;
 pub mod server;
 pub mod shutdown;

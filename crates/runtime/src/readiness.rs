@@ -25,7 +25,7 @@ pub struct DependencyState {
     pub ok: bool,
     /// Its last measured answer time, where one is measured.
     pub latency_ms: Option<u64>,
-    /// Why it cannot be used.
+    /// Why it cannot be used, or what else there is to know.
     pub message: Option<String>,
 }
 
@@ -76,6 +76,11 @@ impl DependencyHandle {
     /// It can be used and answered within `latency`.
     pub fn set_ok_after(&self, latency: Duration) {
         self.set(true, Some(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)), None);
+    }
+
+    /// It can be used, and there is something to know; the message is shown to whoever asks, so it holds no secret.
+    pub fn set_ok_but(&self, message: impl Into<String>) {
+        self.set(true, None, Some(message.into()));
     }
 
     /// It cannot be used; the message is shown to whoever asks, so it holds no secret.

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use event_bus_runtime::reload::{self, NotReloaded, Reloaded};
 use event_bus_runtime::{Metrics, Readiness, admin};
 use serde_json::json;
 use testkit::http;
@@ -83,6 +84,65 @@ async fn other_methods_and_paths_are_refused_with_a_problem() {
     let answer = admin.ask("GET", "/secret").await;
     assert_eq!((answer.status, &answer.json()["code"]), (404, &json!("not_found")));
     assert_eq!(admin.ask("HEAD", "/livez").await.status, 200);
+}
+
+/// A listener with commands; whoever asks for a reload is answered by turns.
+async fn start_with_commands(terminate_ends: bool) -> Admin {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let (readiness, shutdown) = (Readiness::new("topic-gateway"), CancellationToken::new());
+    let (reload, mut requests) = reload::channel();
+    let commands = Some(admin::Commands { reload, terminate_ends });
+    let (service, end) = (readiness.clone(), shutdown.clone());
+    let mut serving = tokio::task::JoinSet::new();
+    serving.spawn(async move {
+        let serving = admin::serve_with(listener, service, Metrics::new(), commands, end);
+        let mut answers = [
+            Ok(Reloaded { needs_restart: vec!["topics.listen"] }),
+            Err(NotReloaded { reason: "it is wrong".to_owned() }),
+        ]
+        .into_iter()
+        .cycle();
+        let answering = async {
+            loop {
+                requests.recv().await.answer(answers.next().unwrap());
+            }
+        };
+        tokio::select! {
+            () = serving => {}
+            () = answering => {}
+        }
+    });
+    Admin { base, readiness, shutdown, serving }
+}
+
+#[tokio::test]
+async fn a_reload_is_asked_for_and_answered() {
+    assert_eq!(start().await.ask("POST", "/reload").await.status, 404);
+    let admin = start_with_commands(false).await;
+    for path in ["/reload", "/terminate"] {
+        let answer = admin.ask("GET", path).await;
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")));
+        let taken = admin.ask("POST", path).await;
+        assert_eq!(
+            (taken.status, &taken.json()["needs_restart"][0]),
+            (200, &json!("topics.listen"))
+        );
+        let refused = admin.ask("POST", path).await;
+        assert_eq!((refused.status, &refused.json()["detail"]), (422, &json!("it is wrong")));
+        assert_eq!(refused.json()["code"], "not_reloaded");
+    }
+    assert!(!admin.shutdown.is_cancelled());
+}
+
+#[tokio::test]
+async fn a_termination_ends_the_process_only_where_it_is_switched_on() {
+    let mut admin = start_with_commands(true).await;
+    assert_eq!(admin.ask("POST", "/reload").await.status, 200);
+    assert!(!admin.shutdown.is_cancelled());
+    assert_eq!(admin.ask("POST", "/terminate").await.status, 202);
+    assert!(admin.shutdown.is_cancelled());
+    admin.serving.join_next().await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ pub(super) async fn follow(
         let is_signal = tokio::select! {
             biased;
             () = shutdown.cancelled() => return,
-            () = signal.recv() => true,
+            _ = signal.recv() => true,
             Ok(()) = rotations.changed() => false,
         };
         let taken = if is_signal {
