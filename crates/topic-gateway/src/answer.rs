@@ -7,6 +7,7 @@ use http_body_util::Full;
 use serde::Serialize;
 
 use crate::profile::Profile;
+use crate::reason::Reason;
 
 /// What the gateway answers with.
 pub type Answer = Response<Full<Bytes>>;
@@ -30,6 +31,8 @@ pub struct Refusal {
     pub problems: Vec<Problem>,
     /// Seconds after which it may be sent again.
     pub retry_after: Option<u64>,
+    /// Why a message is not accepted; none for requests that hold no message.
+    pub reason: Option<Reason>,
 }
 
 #[derive(Serialize)]
@@ -45,13 +48,18 @@ impl Refusal {
     /// With one problem.
     pub fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
         let problems = vec![Problem { kind, message: message.into() }];
-        Self { status, problems, retry_after: None }
+        Self { status, problems, retry_after: None, reason: None }
+    }
+
+    /// A message is not accepted for this reason.
+    pub fn because(reason: Reason, message: impl Into<String>) -> Self {
+        let refusal = Self::new(reason.status(), reason.kind(), message);
+        Self { reason: Some(reason), ..refusal }
     }
 
     /// Something of ours is wrong; the log says what.
     pub fn internal(profile: Profile) -> Self {
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Self::new(status, "internal", profile.sentence("Unexpected server error"))
+        Self::because(Reason::Internal, profile.sentence("Unexpected server error"))
     }
 
     /// There is nothing at this path.
@@ -61,12 +69,12 @@ impl Refusal {
 
     /// No topic has this name.
     pub fn no_topic(topic: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "topic", format!("Topic '{topic}' not found"))
+        Self::because(Reason::UnknownTopic, format!("Topic '{topic}' not found"))
     }
 
     /// The token is missing or proves nothing.
     pub fn unauthenticated() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "auth", "Invalid or missing token")
+        Self::because(Reason::Token, "Invalid or missing token")
     }
 
     /// May be sent again after so many seconds.

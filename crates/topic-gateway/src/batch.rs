@@ -12,6 +12,8 @@ use serde::Serialize;
 use crate::answer::{self, Answer, Problem, Refusal};
 use crate::json::{self, Limits, Value};
 use crate::publish::unreadable;
+use crate::reason::Reason;
+use crate::store::Ended;
 
 /// Media types of one message in each line.
 const LINES: [&str; 2] = ["application/x-ndjson", "application/jsonl"];
@@ -20,7 +22,7 @@ const LINES: [&str; 2] = ["application/x-ndjson", "application/jsonl"];
 pub(crate) type Messages = Vec<Result<Value, Refusal>>;
 
 /// What became of each message.
-pub(crate) type Results = Vec<Result<(), Refusal>>;
+pub(crate) type Results = Vec<Result<Ended, Refusal>>;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -55,8 +57,7 @@ pub(crate) fn lines(body: &[u8], limits: Limits, most: usize) -> Result<Messages
     let lines: Vec<_> = lines.filter(|line| !line.is_empty()).take(most + 1).collect();
     check_count(lines.len(), most)?;
     if lines.is_empty() {
-        let message = "Request body holds no message.";
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, "validation", message));
+        return Err(Refusal::because(Reason::NotJson, "Request body holds no message."));
     }
     let parse = |line: &[u8]| json::parse(line, limits).map_err(|error| unreadable(&error));
     Ok(lines.into_iter().map(parse).collect())
@@ -67,7 +68,7 @@ pub(crate) fn check_count(messages: usize, most: usize) -> Result<(), Refusal> {
         return Ok(());
     }
     let message = format!("Request body holds more than {most} messages.");
-    Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "validation", message))
+    Err(Refusal::because(Reason::BatchTooLarge, message))
 }
 
 /// The answer to all messages. `as_one` is what an array hears that is taken for one message (section 6): those who send
@@ -116,7 +117,7 @@ pub(crate) fn answer(results: &Results, as_one: impl FnOnce() -> Option<Refusal>
     answer
 }
 
-fn status(result: &Result<(), Refusal>) -> StatusCode {
+fn status(result: &Result<Ended, Refusal>) -> StatusCode {
     result.as_ref().err().map_or(StatusCode::ACCEPTED, |refusal| refusal.status)
 }
 
@@ -145,13 +146,17 @@ mod tests {
             json!({ "index": index, "success": false, "statusCode": status, "errors": errors })
         };
         assert_eq!(
-            body(answer(&vec![Ok(()), Ok(())], || None)).await,
+            body(answer(&vec![Ok(Ended::Accepted), Ok(Ended::Accepted)], || None)).await,
             (
                 202,
                 json!({ "success": true, "statusCode": 202, "results": [accepted(0), accepted(1)] })
             )
         );
-        let mixed = vec![Ok(()), Err(refusal(400, "a")), Err(refusal(503, "b").retry_after(5))];
+        let mixed = vec![
+            Ok(Ended::Accepted),
+            Err(refusal(400, "a")),
+            Err(refusal(503, "b").retry_after(5)),
+        ];
         let answer = answer(&mixed, || None);
         assert_eq!(answer.headers()["retry-after"], "5");
         let errors = [json!({ "type": "batch", "message": "2 of 3 messages were not accepted." })];

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use event_bus_runtime::SecretRef;
 use event_bus_runtime::aws::AwsConfig;
-use event_bus_runtime::config::{ByteSize, Problem, duration};
+use event_bus_runtime::config::{ByteSize, Problem, Rate, duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
@@ -28,7 +28,8 @@ pub struct Config {
     /// Address that takes messages. Put a proxy that speaks TLS in front of it.
     #[serde(default = "default_listen")]
     pub listen: SocketAddr,
-    /// Address of the admin listener (`/livez`, `/readyz`, `/metrics`, `POST /reload`); none by default.
+    /// Address of the admin listener (`/livez`, `/readyz`, `/metrics`, `POST /reload`, `POST /terminate`); none by default.
+    /// It asks for no credentials: keep it private.
     #[serde(default)]
     pub admin_listen: Option<SocketAddr>,
     /// Time that requests under way get to finish after a shutdown signal.
@@ -62,6 +63,12 @@ pub struct Config {
     /// What one client may cost.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// What `POST /terminate` of the admin listener does; `reload` by default, as `/reload` does.
+    #[serde(default)]
+    pub terminate: Terminate,
+    /// What of a message the log shows where its level is `trace`; at any other level it shows nothing of it.
+    #[serde(default)]
+    pub payload_log: PayloadLogConfig,
     /// Time for the stream to confirm an event.
     #[serde(default = "default_publish_within", with = "duration")]
     #[schemars(with = "duration::Text")]
@@ -175,8 +182,13 @@ pub struct LimitsConfig {
     #[serde(with = "duration")]
     #[schemars(with = "duration::Text")]
     pub body_read_timeout: Duration,
-    /// Requests that are handled at once, those that wait for destinations included; further ones are answered 503.
+    /// Requests that are handled at once, without those that wait for destinations; further ones are answered 503.
     pub max_concurrent_requests: NonZeroUsize,
+    /// Requests of one topic that wait for destinations at once, never more than its share of `max_connections`. A further
+    /// one waits for nothing: its event is on the bus, and it is answered 500 with what is known.
+    pub max_waiting_per_topic: NonZeroUsize,
+    /// Most messages of one subject of tokens, such as `"100/s"`; further ones are answered 429. Without limit by default.
+    pub subject_rate: Option<Rate>,
     /// Bytes of bodies that are held at once; a request that would exceed it is answered 503.
     pub max_bytes_in_flight: ByteSize,
     /// Connections that are open at once; further ones wait to be accepted.
@@ -194,6 +206,8 @@ impl Default for LimitsConfig {
             header_read_timeout: Duration::from_secs(10),
             body_read_timeout: Duration::from_secs(10),
             max_concurrent_requests: count(1024),
+            max_waiting_per_topic: count(1024),
+            subject_rate: None,
             max_bytes_in_flight: ByteSize(64 * 1024 * 1024),
             max_connections: count(4096),
         }
@@ -204,6 +218,34 @@ impl TopicConfig {
     /// The subject of its events.
     pub fn subject(&self) -> String {
         topic::subject(&self.name)
+    }
+}
+
+/// What `POST /terminate` of the admin listener does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Terminate {
+    /// Reads the configuration, the documents and the keys again.
+    #[default]
+    Reload,
+    /// Ends the process, for a supervisor that starts it again.
+    Exit,
+}
+
+/// `[topics.payload_log]`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PayloadLogConfig {
+    /// Names of members whose value is not written, whatever their case and depth.
+    pub redact_keys: Vec<String>,
+    /// Where the text is cut.
+    pub max_bytes: ByteSize,
+}
+
+impl Default for PayloadLogConfig {
+    fn default() -> Self {
+        let keys = ["password", "secret", "token", "key", "apikey", "api_key"];
+        Self { redact_keys: keys.map(str::to_owned).to_vec(), max_bytes: ByteSize(10_000) }
     }
 }
 
@@ -231,6 +273,50 @@ impl Config {
         let registry = self.registry.iter().map(|registry| &registry.location);
         let mut all = schemas.chain(registry).chain([&self.access]);
         all.any(|location| matches!(location, Location::Kv { .. }))
+    }
+
+    /// Keys whose new value takes effect only after a restart, for a reload that changes them. Topics, their
+    /// schemas and the access document are taken over.
+    pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
+        let Self {
+            listen,
+            admin_listen,
+            grace,
+            compat,
+            api,
+            token_provider,
+            #[cfg(feature = "postgres")]
+            stats,
+            access: _,
+            registry: _,
+            reference_hosts: _,
+            aws,
+            tokens,
+            limits,
+            terminate,
+            payload_log,
+            publish_within,
+            delivered_within,
+            topic: _,
+        } = self;
+        let changed = [
+            ("topics.listen", *listen != new.listen),
+            ("topics.admin_listen", *admin_listen != new.admin_listen),
+            ("topics.grace", *grace != new.grace),
+            ("topics.compat", *compat != new.compat),
+            ("topics.api", *api != new.api),
+            ("topics.token_provider", *token_provider != new.token_provider),
+            ("topics.aws", *aws != new.aws),
+            ("topics.tokens", *tokens != new.tokens),
+            ("topics.limits", *limits != new.limits),
+            ("topics.terminate", *terminate != new.terminate),
+            ("topics.payload_log", *payload_log != new.payload_log),
+            ("topics.publish_within", *publish_within != new.publish_within),
+            #[cfg(feature = "postgres")]
+            ("topics.stats", *stats != new.stats),
+            ("topics.delivered_within", *delivered_within != new.delivered_within),
+        ];
+        changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()
     }
 
     /// What is wrong: the key, and why.

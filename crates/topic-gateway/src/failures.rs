@@ -9,11 +9,11 @@ use crate::outcomes::Known;
 use crate::profile::Profile;
 use crate::topic::Destination;
 
-/// One entry for each destination that does not have the event, in their order.
+/// `waited` is how long it was waited for, if it was. One entry for each destination that does not have the event, in their order.
 pub(crate) fn problems(
     destinations: &[Destination],
     known: &[Known],
-    waited: Duration,
+    waited: Option<Duration>,
     profile: Profile,
 ) -> Vec<Problem> {
     let failed = destinations.iter().zip(known).filter_map(|(destination, known)| {
@@ -22,7 +22,11 @@ pub(crate) fn problems(
             Known::Receipt(receipt) => (detail(receipt), fate(receipt.outcome)),
             Known::Held(reason) => (reason.clone(), fate(Outcome::Waiting)),
             Known::Nothing => {
-                (format!("no confirmation within {} s", waited.as_secs()), fate(Outcome::Waiting))
+                let detail = match waited {
+                    Some(waited) => format!("no confirmation within {} s", waited.as_secs()),
+                    None => "too many requests wait for a confirmation".to_owned(),
+                };
+                (detail, fate(Outcome::Waiting))
             }
         };
         let message = format!("{}; {fate}", worded(destination.kind, &detail, profile));
@@ -111,7 +115,7 @@ mod tests {
             Known::Receipt(Receipt::done(Outcome::Delivered)),
             Known::Nothing,
         ];
-        let found = problems(&destinations, &known, Duration::from_secs(7), Profile::Head);
+        let found = problems(&destinations, &known, Some(Duration::from_secs(7)), Profile::Head);
         let text: Vec<_> = found.iter().map(|each| (each.kind, each.message.as_str())).collect();
         assert_eq!(
             text,

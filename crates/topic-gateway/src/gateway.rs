@@ -1,5 +1,6 @@
 //! One request: which of the paths it is for, and its answer.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +8,12 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use event_bus_runtime::bus::Publisher;
+use event_bus_runtime::config::Rate;
+use event_bus_runtime::limiter::Limiters;
 use event_bus_runtime::server::Service;
 use event_bus_runtime::server::body::{self, BodyError, Held, Room};
 use event_bus_runtime::{Bus, Clock};
+use http::header::InvalidHeaderValue;
 use http::request::Parts as Head;
 use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::body::{Body, Incoming};
@@ -17,12 +21,19 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::answer::{self, Answer, Refusal};
+use crate::config::Config;
 use crate::docs;
 use crate::health::{self, Probe};
 #[cfg(feature = "postgres")]
 use crate::json::Limits;
+#[cfg(feature = "postgres")]
+use crate::lane::Place;
+use crate::lane::Table;
+use crate::metrics::GatewayMetrics;
 use crate::outcomes::Outcomes;
+use crate::payload_log::PayloadLog;
 use crate::profile::Profile;
+use crate::reason::Reason;
 use crate::rules::Rules;
 #[cfg(feature = "postgres")]
 use crate::stats::{self, Question, Stats};
@@ -54,6 +65,8 @@ pub struct Parts {
     /// What answers `/stats`.
     #[cfg(feature = "postgres")]
     pub stats: Option<Stats>,
+    /// Counts.
+    pub metrics: GatewayMetrics,
     /// Settings.
     pub settings: Settings,
 }
@@ -77,12 +90,48 @@ pub struct Settings {
     pub body_read_timeout: Duration,
     /// Bytes of bodies that are held at once.
     pub max_bytes_in_flight: usize,
-    /// Requests that are handled at once.
+    /// Requests that are handled at once, without those that wait for destinations.
     pub max_concurrent_requests: usize,
+    /// Requests of one topic that wait for destinations at once.
+    pub max_waiting: usize,
+    /// Connections that are open at once.
+    pub max_connections: usize,
+    /// Messages of one subject; no limit by default.
+    pub subject_rate: Option<Rate>,
+    /// What of a message the log shows.
+    pub payload_log: PayloadLog,
     /// Time for the stream to confirm an event.
     pub publish_within: Duration,
     /// Time for the destinations of a topic to answer, where producers wait for them.
     pub delivered_within: Duration,
+}
+
+impl Settings {
+    /// The settings of a configuration. `/api` serves `api`.
+    pub fn of(config: &Config, api: Bytes) -> Result<Self, InvalidHeaderValue> {
+        let limits = &config.limits;
+        let location = config.token_provider.as_ref().map_or("", url::Url::as_str);
+        Ok(Self {
+            profile: config.compat,
+            api,
+            token_provider: HeaderValue::from_str(location)?,
+            max_body_bytes: limits.max_body_bytes.as_usize(),
+            max_depth: limits.max_depth.get(),
+            max_batch: limits.max_batch.get(),
+            body_read_timeout: limits.body_read_timeout,
+            max_bytes_in_flight: limits.max_bytes_in_flight.as_usize(),
+            max_concurrent_requests: limits.max_concurrent_requests.get(),
+            max_waiting: limits.max_waiting_per_topic.get(),
+            max_connections: limits.max_connections.get(),
+            subject_rate: limits.subject_rate,
+            payload_log: PayloadLog {
+                redact_keys: config.payload_log.redact_keys.clone(),
+                max_bytes: config.payload_log.max_bytes.as_usize(),
+            },
+            publish_within: config.publish_within,
+            delivered_within: config.delivered_within,
+        })
+    }
 }
 
 /// The gateway. Cloning is cheap and shares it.
@@ -95,7 +144,9 @@ pub(crate) struct Shared {
     pub(crate) stream: String,
     pub(crate) clock: Clock,
     pub(crate) tokens: Tokens,
-    pub(crate) rules: ArcSwap<Rules>,
+    pub(crate) table: ArcSwap<Table>,
+    pub(crate) metrics: GatewayMetrics,
+    pub(crate) subjects: Option<Limiters<String>>,
     pub(crate) outcomes: Outcomes,
     pub(crate) settings: Settings,
     pub(crate) probes: Vec<Probe>,
@@ -109,16 +160,21 @@ pub(crate) struct Shared {
 impl Gateway {
     /// Opens nothing.
     pub fn new(parts: Parts) -> Self {
-        let Parts { bus, stream, clock, tokens, rules, outcomes, probes, settings, .. } = parts;
+        let Parts {
+            bus, stream, clock, tokens, rules, outcomes, probes, metrics, settings, ..
+        } = parts;
         #[cfg(feature = "postgres")]
         let probes = probes.into_iter().chain(parts.stats.as_ref().map(Stats::probe)).collect();
+        let table = Table::new(rules, None, &metrics, &settings);
         Self(Arc::new(Shared {
             publisher: Publisher::new(bus.clone()),
             bus,
             stream,
             clock,
             tokens,
-            rules: ArcSwap::from_pointee(rules),
+            table: ArcSwap::from_pointee(table),
+            metrics,
+            subjects: settings.subject_rate.map(Limiters::new),
             outcomes,
             probes,
             #[cfg(feature = "postgres")]
@@ -132,7 +188,9 @@ impl Gateway {
 
     /// Takes other rules. Requests under way keep the old ones.
     pub fn replace_rules(&self, rules: Rules) {
-        self.0.rules.store(Arc::new(rules));
+        let Shared { table, metrics, settings, .. } = &*self.0;
+        let new = Table::new(rules, Some(&table.load()), metrics, settings);
+        table.store(Arc::new(new));
     }
 
     /// Answers one request.
@@ -165,8 +223,8 @@ impl Gateway {
             "/token" => Ok(answer::see_other(&self.0.settings.token_provider)),
             "/health" if head_only => Ok(self.health().await),
             "/topics" => {
-                let rules = self.0.rules.load();
-                Ok(answer::json(StatusCode::OK, &rules.names().collect::<Vec<_>>()))
+                let table = self.0.table.load();
+                Ok(answer::json(StatusCode::OK, &table.rules.names().collect::<Vec<_>>()))
             }
             _ => match path.strip_prefix("/topics/") {
                 Some(topic) if !topic.is_empty() && !topic.contains('/') => {
@@ -199,8 +257,8 @@ impl Gateway {
     }
 
     fn schema(&self, topic: &str) -> Result<Answer, Refusal> {
-        let rules = self.0.rules.load();
-        let governed = rules.topic(topic).ok_or_else(|| Refusal::no_topic(topic))?;
+        let table = self.0.table.load();
+        let governed = table.rules.topic(topic).ok_or_else(|| Refusal::no_topic(topic))?;
         let text = governed.schema.document().to_python_json();
         Ok(answer::content(StatusCode::OK, "application/json", Bytes::from(text)))
     }
@@ -225,14 +283,15 @@ impl Gateway {
         body: B,
         topic: &str,
     ) -> Result<Answer, Refusal> {
-        let Shared { settings, permits, stats, rules, clock, .. } = &*self.0;
+        let Shared { settings, permits, stats, table, clock, metrics, .. } = &*self.0;
         let asked = {
-            let _permit = permits.try_acquire().map_err(|_| busy(settings.profile))?;
+            let place = Place::take(permits, &metrics.in_flight);
+            let _place = place.ok_or_else(|| busy(settings.profile))?;
             let body = self.read(body).await?;
             if stats.as_ref().is_some_and(Stats::authenticates) {
                 self.subject(head).await?;
             }
-            let exists = rules.load().topic(topic).is_some();
+            let exists = table.load().rules.topic(topic).is_some();
             let limits = Limits { depth: settings.max_depth };
             Question { topic, exists, body: &body.bytes, limits, now: clock.now() }.understand()?
         };
@@ -241,14 +300,23 @@ impl Gateway {
 
     /// Who sends; `None` for a genuine token that names nobody.
     pub(crate) async fn subject(&self, head: &Head) -> Result<Option<String>, Refusal> {
-        let token = token::from_headers(&head.headers).ok_or_else(Refusal::unauthenticated)?;
-        match self.0.tokens.verify(&token).await {
-            Ok(identity) => Ok(identity.subject),
-            Err(reason) => {
-                tracing::debug!(reason = reason.as_str(), "a token was refused");
-                Err(Refusal::unauthenticated())
-            }
-        }
+        let refused = |reason| {
+            self.0.metrics.token_refused(reason);
+            tracing::info!(reason, "a token was refused");
+            Refusal::unauthenticated()
+        };
+        let token = token::from_headers(&head.headers).ok_or_else(|| refused("missing"))?;
+        let verified = self.0.tokens.verify(&token).await;
+        verified.map(|identity| identity.subject).map_err(|reason| refused(reason.as_str()))
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Gateway")
+            .field("settings", &self.0.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -256,29 +324,32 @@ impl Service for Gateway {
     async fn handle(&self, request: Request<Incoming>, _peer: SocketAddr) -> Answer {
         self.answer(request).await
     }
+
+    fn opened(&self) {
+        self.0.metrics.connections.inc();
+    }
+
+    fn closed(&self) {
+        self.0.metrics.connections.dec();
+    }
 }
 
 pub(crate) fn busy(profile: Profile) -> Refusal {
     let message = profile.sentence("Too many requests are being handled");
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "internal", message).retry_after(1)
+    Refusal::because(Reason::Busy, message).retry_after(1)
 }
 
 pub(crate) fn too_large(limit: usize) -> Refusal {
-    let message = format!("Message is larger than {limit} bytes.");
-    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "validation", message)
+    Refusal::because(Reason::TooLarge, format!("Message is larger than {limit} bytes."))
 }
 
 fn unread(error: BodyError, settings: &Settings) -> Refusal {
     match error {
         BodyError::TooLarge => too_large(settings.max_body_bytes),
-        BodyError::TimedOut => Refusal::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "validation",
-            "Request body did not arrive in time.",
-        ),
-        BodyError::Broken => {
-            Refusal::new(StatusCode::BAD_REQUEST, "validation", "Request body is incomplete.")
+        BodyError::TimedOut => {
+            Refusal::because(Reason::BodyTimeout, "Request body did not arrive in time.")
         }
+        BodyError::Broken => Refusal::because(Reason::BodyBroken, "Request body is incomplete."),
         BodyError::NoRoom => busy(settings.profile),
     }
 }

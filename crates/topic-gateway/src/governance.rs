@@ -1,4 +1,4 @@
-//! Where the rules come from: the documents with schemas and access, read again while the gateway runs.
+//! Where the rules come from: the documents with schemas and access.
 //!
 //! Each document stands for itself: one that cannot be read or used leaves its own last good version in force, and keeps
 //! no other change from taking effect.
@@ -6,23 +6,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
-
-use event_bus_core::Chain;
-use tokio::time::sleep;
 
 use crate::access::{Access, AccessError};
 use crate::config::{Config, RegistryConfig};
 use crate::documents::{Location, ReadError, Reader, Remote, RemoteError};
 use crate::json::{self, Limits};
+use crate::metrics::{Document, GatewayMetrics};
 use crate::profile::Profile;
 use crate::rules::{Governed, Rules};
 use crate::schema::{Options, Schema, SchemaError};
 use crate::storage::Storage;
 use crate::topic::{Destination, Topic};
-
-/// How often the documents are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Gives the destinations of a topic by its subject.
 pub type FindDestinations = Box<dyn Fn(&str) -> Vec<Destination> + Send + Sync>;
@@ -36,7 +30,10 @@ pub struct Governance {
     profile: Profile,
     reader: Reader,
     remote: Remote,
+    metrics: GatewayMetrics,
     good: Good,
+    /// Schemas that cannot be used: the same text is not compiled again.
+    bad: HashMap<Location, Bad>,
 }
 
 #[derive(Clone, Debug)]
@@ -47,7 +44,7 @@ struct Configured {
 }
 
 /// The last good version of everything.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Good {
     access: Option<Version<Access>>,
     schemas: HashMap<Location, Version<Schema>>,
@@ -60,13 +57,26 @@ struct Version<T> {
     made: Arc<T>,
 }
 
+struct Bad {
+    text: Vec<u8>,
+    error: Arc<GovernanceError>,
+}
+
+impl<T> Clone for Version<T> {
+    fn clone(&self) -> Self {
+        Self { text: self.text.clone(), made: Arc::clone(&self.made) }
+    }
+}
+
 /// One look at the documents.
 #[derive(Debug, Default)]
 pub struct Look {
     /// The rules, if any document is another one than before.
     pub rules: Option<Rules>,
+    /// What is another one than before.
+    pub changed: Vec<Document>,
     /// What cannot be used, by what it is.
-    pub problems: BTreeMap<String, GovernanceError>,
+    pub problems: BTreeMap<String, Arc<GovernanceError>>,
 }
 
 /// A document cannot be used.
@@ -144,51 +154,49 @@ impl Governance {
             reader,
             remote: Remote::new(config.reference_hosts.clone())
                 .map_err(|error| GovernanceError::Client(Box::new(error)))?,
+            metrics: GatewayMetrics::default(),
             good: Good::default(),
+            bad: HashMap::new(),
         })
+    }
+
+    /// Counts here what is compiled.
+    #[must_use]
+    pub fn counted(self, metrics: GatewayMetrics) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// Knows what the other one knows: what has not changed is not compiled again.
+    pub(crate) fn adopt(&mut self, other: &Self) {
+        self.good = other.good.clone();
+        if self.access != other.access {
+            self.good.access = None;
+        }
+    }
+
+    /// What kind of document a problem is about, by its name in a [`Look`].
+    pub(crate) fn document(&self, name: &str) -> Document {
+        if name == self.access.to_string() { Document::Access } else { Document::Schema }
     }
 
     /// Looks at every document.
     pub async fn look(&mut self) -> Look {
         let mut look = Look::default();
-        let mut changed = self.look_at_access(&mut look).await;
-        changed |= self.look_at_registry(&mut look).await;
-        for topic in self.topics() {
-            changed |= self.look_at_schema(&topic, &mut look).await;
+        if self.look_at_access(&mut look).await {
+            look.changed.push(Document::Access);
         }
-        if changed {
+        if self.look_at_registry(&mut look).await {
+            look.changed.push(Document::Schema);
+        }
+        for topic in self.topics() {
+            if self.look_at_schema(&topic, &mut look).await {
+                look.changed.push(Document::Schema);
+            }
+        }
+        if !look.changed.is_empty() {
             look.rules = self.rules();
         }
         look
-    }
-
-    /// Hands new rules over whenever a document changes. One that cannot be used is refused with its reason.
-    pub async fn follow(mut self, replace: impl Fn(Rules) + Send) {
-        let mut refused = BTreeMap::new();
-        loop {
-            sleep(LOOK_EVERY).await;
-            let look = self.look().await;
-            if let Some(rules) = look.rules {
-                replace(rules);
-                tracing::info!("topics, schemas or access have changed");
-            }
-            let reasons = look.problems.iter();
-            let reasons = reasons.map(|(what, why)| (what.clone(), Chain(why).to_string()));
-            let reasons: BTreeMap<_, _> = reasons.collect();
-            for (document, reason) in &reasons {
-                if refused.get(document) != Some(reason) {
-                    tracing::error!(
-                        document,
-                        error = reason,
-                        "a document cannot be used; its last good version stays"
-                    );
-                }
-            }
-            for document in refused.keys().filter(|document| !reasons.contains_key(*document)) {
-                tracing::info!(document, "a document can be used again");
-            }
-            refused = reasons;
-        }
     }
 
     async fn look_at_access(&mut self, look: &mut Look) -> bool {
@@ -215,7 +223,7 @@ impl Governance {
                 true
             }
             Err(error) => {
-                look.problems.insert(location.to_string(), error);
+                look.problems.insert(location.to_string(), Arc::new(error));
                 false
             }
         }
@@ -235,7 +243,7 @@ impl Governance {
             Err(source) => {
                 let location = registry.location.clone();
                 let error = GovernanceError::Unreadable { location, source };
-                look.problems.insert(registry.location.to_string(), error);
+                look.problems.insert(registry.location.to_string(), Arc::new(error));
                 false
             }
         }
@@ -247,10 +255,15 @@ impl Governance {
             Ok(text) => text,
             Err(source) => {
                 let error = GovernanceError::Unreadable { location: location.clone(), source };
-                look.problems.insert(location.to_string(), error);
+                look.problems.insert(location.to_string(), Arc::new(error));
                 return false;
             }
         };
+        if let Some(bad) = self.bad.get(location).filter(|bad| bad.text == text) {
+            look.problems.insert(location.to_string(), Arc::clone(&bad.error));
+            return false;
+        }
+        self.bad.remove(location);
         if self.good.schemas.get(location).is_some_and(|good| good.text == text) {
             return false;
         }
@@ -261,7 +274,12 @@ impl Governance {
                 true
             }
             Err(error) => {
-                look.problems.insert(location.to_string(), error);
+                let error = Arc::new(error);
+                look.problems.insert(location.to_string(), Arc::clone(&error));
+                // What others serve may be there the next time.
+                if !matches!(*error, GovernanceError::Remote { .. }) {
+                    self.bad.insert(location.clone(), Bad { text, error });
+                }
                 false
             }
         }
@@ -284,6 +302,7 @@ impl Governance {
             let source = Box::new(source);
             GovernanceError::Remote { topic: topic.clone(), location: location.clone(), source }
         })?;
+        self.metrics.compiled(&topic);
         Schema::new(document, &Options { remotes }).map_err(unusable)
     }
 
@@ -309,10 +328,11 @@ impl Governance {
     }
 
     /// `None` before there is a good access document.
-    fn rules(&mut self) -> Option<Rules> {
+    pub(crate) fn rules(&mut self) -> Option<Rules> {
         let topics = self.topics();
         let used = |location: &Location| topics.iter().any(|topic| topic.schema == *location);
         self.good.schemas.retain(|location, _| used(location));
+        self.bad.retain(|location, _| used(location));
         let access = Arc::clone(&self.good.access.as_ref()?.made);
         let governed =
             topics.into_iter().filter_map(|Configured { mut topic, storage, schema }| {

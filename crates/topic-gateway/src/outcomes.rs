@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use async_nats::jetstream::context::KeyValueError;
 use async_nats::jetstream::kv::Store;
 use bytes::Bytes;
@@ -22,6 +23,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// How long the receipt of a route that does not deliver is waited for: another replica may reach the destination.
 const HELD_PATIENCE: Duration = Duration::from_millis(500);
 
+/// Time to read receipts where nobody waits for more of them.
+const READ_WITHIN: Duration = Duration::from_secs(1);
+
 /// Receipts that may wait in one request; a route has few.
 const ROOM: usize = 64;
 
@@ -36,7 +40,7 @@ type Told = mpsc::Sender<(String, Receipt)>;
 struct Shared {
     bus: Bus,
     /// Routes that somebody waits for.
-    routes: Vec<String>,
+    routes: ArcSwap<Vec<String>>,
     /// Requests that wait, by the id of their event.
     waiting: Mutex<HashMap<String, Vec<Told>>>,
     /// Routes that do not deliver, with the reason.
@@ -66,7 +70,12 @@ impl Outcomes {
     /// Hears nothing until [`Outcomes::run`].
     pub fn new(bus: Bus, routes: Vec<String>) -> Self {
         let (waiting, held) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Shared { bus, routes, waiting, held }))
+        Self(Arc::new(Shared { bus, routes: ArcSwap::from_pointee(routes), waiting, held }))
+    }
+
+    /// Somebody waits for these routes from now on. A new one is taken to deliver until it says otherwise.
+    pub fn replace_routes(&self, routes: Vec<String>) {
+        self.0.routes.store(Arc::new(routes));
     }
 
     /// Hears receipts for ever.
@@ -84,7 +93,7 @@ impl Outcomes {
         let mut heard = self.0.bus.client().subscribe(receipt::subject(">")).await?;
         // What was said of routes before; a bucket that no relay has made yet says nothing.
         if let Ok(bucket) = self.bucket().await {
-            for route in &self.0.routes {
+            for route in self.0.routes.load_full().iter() {
                 if let Some(value) = bucket.get(receipt::route_key(route)).await? {
                     self.note_route(route, &value);
                 }
@@ -182,6 +191,17 @@ impl Waiter {
             }
         }
         known
+    }
+
+    /// What is known of the event now. `was_there` as above.
+    pub async fn known(self, routes: &[String], was_there: bool) -> Vec<Known> {
+        let nothing = || vec![Known::Nothing; routes.len()];
+        if !was_there {
+            return nothing();
+        }
+        timeout_at(Instant::now() + READ_WITHIN, self.read(routes))
+            .await
+            .unwrap_or_else(|_| nothing())
     }
 
     /// Receipts that were stored before.

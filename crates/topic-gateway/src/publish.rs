@@ -3,37 +3,25 @@
 //! In the order of the contract (section 3), but for what it names as better: who sends is asked before what is sent. 202
 //! means that the stream has confirmed the event and, where the topic says so, that every destination has it.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use event_bus_core::Chain;
-use event_bus_core::event::nats;
-use event_bus_core::key::EventKey;
-use event_bus_core::wire;
-use event_bus_runtime::bus::{Outgoing, PublishError};
+use event_bus_runtime::limiter::{Limited, whole_seconds};
 use futures_util::future::join_all;
-use futures_util::stream::{self, StreamExt as _};
-use http::StatusCode;
 use http::request::Parts as Head;
 use hyper::body::Body;
 use tokio::time::Instant;
 
 use crate::answer::{self, Answer, Refusal};
 use crate::batch::{self, Results};
-use crate::failures;
-use crate::gateway::{Gateway, busy, too_large};
+use crate::court::Court;
+use crate::gateway::{Gateway, Shared, busy};
 use crate::json::{self, Limits, ParseError, Value};
-use crate::outcomes::Waiter;
-use crate::profile::Profile;
-use crate::rules::{Governed, Rules};
-use crate::topic::Acknowledge;
-
-/// Endpoint of dedup ids.
-const ENDPOINT: &str = "topics";
-
-/// Messages of one request that are stored at the same time.
-const AT_ONCE: usize = 16;
+use crate::lane::{Lane, Place};
+use crate::reason::Reason;
+use crate::store::Ended;
 
 /// What a request holds.
 enum Sent {
@@ -43,21 +31,10 @@ enum Sent {
     Lines(batch::Messages),
 }
 
-/// A message that may be stored.
-struct Prepared {
-    key: EventKey,
-    /// Messages with the same one are stored in the order in which they came.
-    order: Option<String>,
-    headers: Vec<(Cow<'static, str>, String)>,
-    payload: Bytes,
-}
-
-/// A message that is stored.
-struct Stored {
-    key: EventKey,
-    duplicate: bool,
-    /// Hears of its destinations, where the producer waits for them.
-    waiter: Option<Waiter>,
+/// A request whose messages were judged.
+enum Taken {
+    One(Ended),
+    Several(Answer, Results),
 }
 
 impl Gateway {
@@ -67,41 +44,118 @@ impl Gateway {
         body: B,
         topic: &str,
     ) -> Result<Answer, Refusal> {
-        let profile = self.0.settings.profile;
-        let _permit = self.0.permits.try_acquire().map_err(|_| busy(profile))?;
+        let began = Instant::now();
+        let taken = self.take(head, body, topic).await;
+        let lane = Arc::clone(self.0.table.load().lane(topic));
+        let answered = match taken {
+            Ok(Taken::One(ended)) => {
+                lane.ended(Ok(ended));
+                Ok(answer::accepted())
+            }
+            Ok(Taken::Several(answer, results)) => {
+                results.iter().for_each(|result| lane.ended(result.as_ref().copied()));
+                Ok(answer)
+            }
+            Err(refusal) => {
+                lane.ended(Err(&refusal));
+                Err(refusal)
+            }
+        };
+        lane.metrics.answered(began.elapsed());
+        answered
+    }
+
+    async fn take<B: Body<Data = Bytes>>(
+        &self,
+        head: &Head,
+        body: B,
+        topic: &str,
+    ) -> Result<Taken, Refusal> {
+        let Shared { settings, permits, metrics, table, .. } = &*self.0;
+        let place = Place::take(permits, &metrics.in_flight);
+        let place = place.ok_or_else(|| busy(settings.profile))?;
         let body = self.read(body).await?;
         let subject = self.subject(head).await?;
+        let subject = subject.as_deref();
+        self.limit(subject, 1)?;
         let sent = self.parse(head, &body.bytes)?;
         drop(body);
-        let rules = self.0.rules.load_full();
+        let table = table.load_full();
+        let rules = &*table.rules;
         if !rules.has_access() {
             tracing::error!("the access document lists nobody");
-            return Err(Refusal::internal(profile));
+            let refusal = Refusal::internal(settings.profile);
+            return Err(Refusal { reason: Some(Reason::NobodyAllowed), ..refusal });
         }
         let governed = rules.topic(topic).ok_or_else(|| Refusal::no_topic(topic))?;
-        let messages: Vec<Result<&Value, Refusal>> = match &sent {
+        let court = Court { rules, governed, lane: table.lane(topic), subject };
+        let (messages, array): (Vec<_>, _) = match &sent {
             Sent::Value(array @ Value::Array(items))
                 if !items.is_empty() && !governed.schema.names_arrays() =>
             {
-                batch::check_count(items.len(), self.0.settings.max_batch)?;
-                let results = items.iter().map(Ok).collect();
-                let results = self.publish_all(&rules, governed, subject.as_deref(), results).await;
-                let as_one =
-                    || governed.schema.check(array).err().map(|error| invalid(error.message));
-                return Ok(batch::answer(&results, as_one));
+                batch::check_count(items.len(), settings.max_batch)?;
+                (items.iter().map(Ok).collect(), Some(array))
             }
             Sent::Value(message) => {
-                check(&rules, governed, subject.as_deref(), message)?;
-                let prepared = self.prepare(governed, message)?;
-                let stored = self.store(governed, prepared, self.publish_deadline()).await?;
-                return self.settle(governed, stored).await.map(|()| answer::accepted());
+                let prepared = self.prepare(&court, message)?;
+                let stored = self.store(&court, prepared, self.publish_deadline()).await?;
+                // A request that waits for destinations keeps nobody out but others of its topic.
+                drop(place);
+                let place = court.place();
+                return self.settle(&court, stored, place.is_some()).await.map(Taken::One);
             }
             Sent::Lines(lines) => {
-                lines.iter().map(|line| line.as_ref().map_err(Clone::clone)).collect()
+                (lines.iter().map(|line| line.as_ref().map_err(Clone::clone)).collect(), None)
             }
         };
-        let results = self.publish_all(&rules, governed, subject.as_deref(), messages).await;
-        Ok(batch::answer(&results, || None))
+        self.limit(subject, messages.len() - 1)?;
+        let mut results: Results = Vec::new();
+        let mut waiting = Vec::new();
+        for (index, stored) in self.store_all(&court, messages).await.into_iter().enumerate() {
+            match stored {
+                Ok(stored) => {
+                    results.push(Ok(Ended::Accepted));
+                    waiting.push((index, stored));
+                }
+                Err(refusal) => results.push(Err(refusal)),
+            }
+        }
+        drop(place);
+        let place = court.place();
+        let (court, has_place) = (&court, place.is_some());
+        let settling = waiting.into_iter().map(|(index, stored)| async move {
+            (index, self.settle(court, stored, has_place).await)
+        });
+        for (index, result) in join_all(settling).await {
+            results[index] = result;
+        }
+        let as_one = || {
+            let violation = governed.schema.check(array?).err();
+            violation.map(|error| Refusal::because(Reason::Schema, error.message))
+        };
+        Ok(Taken::Several(batch::answer(&results, as_one), results))
+    }
+
+    /// Lets a subject through at its rate.
+    fn limit(&self, subject: Option<&str>, messages: usize) -> Result<(), Refusal> {
+        let (Some(subjects), Some(count)) =
+            (&self.0.subjects, u32::try_from(messages).ok().and_then(NonZeroU32::new))
+        else {
+            return Ok(());
+        };
+        let name = subject.unwrap_or("None");
+        match subjects.of(name.to_owned()).check_all(count) {
+            Ok(()) => Ok(()),
+            Err(Limited::For(wait)) => {
+                let message = format!("User '{name}' sends more than the rate allows");
+                let refusal = Refusal::because(Reason::SubjectRate, message);
+                Err(refusal.retry_after(whole_seconds(wait)))
+            }
+            Err(Limited::Always) => {
+                let message = "Request body holds more messages than the rate of a user allows.";
+                Err(Refusal::because(Reason::BatchTooLarge, message))
+            }
+        }
     }
 
     fn parse(&self, head: &Head, body: &[u8]) -> Result<Sent, Refusal> {
@@ -115,183 +169,29 @@ impl Gateway {
         let limits = Limits { depth: limits.depth + usize::from(is_array) };
         json::parse(body, limits).map(Sent::Value).map_err(|error| unreadable(&error))
     }
-
-    /// Messages with one key are stored one after the other, others at the same time; then all are waited for at once.
-    async fn publish_all(
-        &self,
-        rules: &Rules,
-        governed: &Governed,
-        subject: Option<&str>,
-        messages: Vec<Result<&Value, Refusal>>,
-    ) -> Results {
-        let mut results: Vec<Option<Result<(), Refusal>>> = vec![None; messages.len()];
-        let mut queues: Vec<Vec<(usize, Prepared)>> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
-        for (index, message) in messages.into_iter().enumerate() {
-            let checked = message.and_then(|message| {
-                check(rules, governed, subject, message)?;
-                self.prepare(governed, message)
-            });
-            match checked {
-                Ok(prepared) => {
-                    let place = prepared.order.as_ref().and_then(|key| places.get(key).copied());
-                    match place {
-                        Some(place) => queues[place].push((index, prepared)),
-                        None => {
-                            if let Some(key) = &prepared.order {
-                                places.insert(key.clone(), queues.len());
-                            }
-                            queues.push(vec![(index, prepared)]);
-                        }
-                    }
-                }
-                Err(refusal) => results[index] = Some(Err(refusal)),
-            }
-        }
-        let deadline = self.publish_deadline();
-        let storing = queues.into_iter().map(|queue| self.store_queue(governed, queue, deadline));
-        let stored: Vec<_> = stream::iter(storing).buffer_unordered(AT_ONCE).collect().await;
-        let settling = stored.into_iter().flatten().map(|(index, stored)| async move {
-            match stored {
-                Ok(stored) => (index, self.settle(governed, stored).await),
-                Err(refusal) => (index, Err(refusal)),
-            }
-        });
-        for (index, result) in join_all(settling).await {
-            results[index] = Some(result);
-        }
-        let unknown = || Err(Refusal::internal(self.0.settings.profile));
-        results.into_iter().map(|result| result.unwrap_or_else(unknown)).collect()
-    }
-
-    /// Stores messages with one key. After one that could not be stored now, none follows: it would come first.
-    async fn store_queue(
-        &self,
-        governed: &Governed,
-        queue: Vec<(usize, Prepared)>,
-        deadline: Instant,
-    ) -> Vec<(usize, Result<Stored, Refusal>)> {
-        let mut stored = Vec::with_capacity(queue.len());
-        let mut stopped = None;
-        for (index, prepared) in queue {
-            let result = match &stopped {
-                Some(refusal) => Err(Refusal::clone(refusal)),
-                None => self.store(governed, prepared, deadline).await,
-            };
-            if let Err(refusal) = &result
-                && refusal.status == StatusCode::SERVICE_UNAVAILABLE
-            {
-                stopped = Some(refusal.clone());
-            }
-            stored.push((index, result));
-        }
-        stored
-    }
-
-    fn publish_deadline(&self) -> Instant {
-        Instant::now() + self.0.settings.publish_within
-    }
-
-    /// The event of a message, as it goes over the bus.
-    fn prepare(&self, governed: &Governed, message: &Value) -> Result<Prepared, Refusal> {
-        let event = governed.topic.event(message, self.0.clock.now());
-        let event = event.map_err(|error| invalid(Chain(&error).to_string()))?;
-        let (headers, payload) = nats::encode_structured(&event);
-        let limit = self.0.bus.max_payload().saturating_sub(wire::RECORD_RESERVE);
-        if payload.len() > limit {
-            return Err(too_large(limit));
-        }
-        let order = event.extension("partitionkey").map(|key| key.to_text().into_owned());
-        Ok(Prepared { key: EventKey::of(&event), order, headers, payload })
-    }
-
-    async fn store(
-        &self,
-        governed: &Governed,
-        prepared: Prepared,
-        deadline: Instant,
-    ) -> Result<Stored, Refusal> {
-        let Prepared { key, headers, payload, .. } = prepared;
-        let topic = &governed.topic;
-        let waits = topic.acknowledge == Acknowledge::Delivered;
-        // Before it is published, so that no receipt is missed.
-        let waiter = waits.then(|| self.0.outcomes.wait_for(&key));
-        let outgoing = Outgoing {
-            subject: topic.subject().into(),
-            headers: &headers,
-            payload,
-            dedup_id: &key.dedup_id(ENDPOINT),
-            stream: &self.0.stream,
-        };
-        let ack = self.0.publisher.publish(outgoing, deadline).await;
-        let ack = ack.map_err(|error| not_stored(&error, self.0.settings.profile))?;
-        Ok(Stored { key, duplicate: ack.duplicate, waiter })
-    }
-
-    /// Waits until every destination has the event, where the topic says so.
-    async fn settle(&self, governed: &Governed, stored: Stored) -> Result<(), Refusal> {
-        let settings = &self.0.settings;
-        let topic = &governed.topic;
-        let Some(waiter) = stored.waiter else { return Ok(()) };
-        let routes: Vec<_> =
-            topic.destinations.iter().map(|destination| destination.route.clone()).collect();
-        let deadline = Instant::now() + settings.delivered_within;
-        let known = waiter.outcome(&routes, stored.duplicate, deadline).await;
-        let problems = failures::problems(
-            &topic.destinations,
-            &known,
-            settings.delivered_within,
-            settings.profile,
-        );
-        if problems.is_empty() {
-            return Ok(());
-        }
-        tracing::error!(
-            topic = topic.name,
-            event = %stored.key,
-            failed = problems.len(),
-            destinations = routes.len(),
-            "not every destination has the event yet"
-        );
-        Err(Refusal { status: StatusCode::INTERNAL_SERVER_ERROR, problems, retry_after: None })
-    }
 }
 
-/// Who may send what, and whether it fits.
-fn check(
-    rules: &Rules,
-    governed: &Governed,
-    subject: Option<&str>,
-    message: &Value,
-) -> Result<(), Refusal> {
-    let name = &governed.topic.name;
-    rules.decide(subject, name, message).map_err(|denied| {
-        Refusal::new(StatusCode::FORBIDDEN, denied.error_type(), denied.message())
-    })?;
-    governed.schema.check(message).map_err(|error| invalid(error.message))?;
-    governed.storage.check(message).map_err(|error| invalid(error.to_string()))
-}
-
-fn invalid(message: impl Into<String>) -> Refusal {
-    Refusal::new(StatusCode::BAD_REQUEST, "validation", message)
+impl Lane {
+    /// Counts a message and, if it was refused, logs why; never what it holds.
+    fn ended(&self, result: Result<Ended, &Refusal>) {
+        match result {
+            Ok(ended) => self.metrics.accepted(ended == Ended::Duplicate),
+            Err(refusal) => {
+                let reason = refusal.reason.unwrap_or(Reason::Internal);
+                self.metrics.refused(reason);
+                tracing::info!(
+                    topic = self.metrics.topic(),
+                    reason = reason.as_str(),
+                    status = refusal.status.as_u16(),
+                    "message refused"
+                );
+            }
+        }
+    }
 }
 
 /// The body, or a line of it, is no JSON.
 pub(crate) fn unreadable(error: &ParseError) -> Refusal {
-    invalid(format!("Request body must be valid JSON: {}.", Chain(error)))
-}
-
-/// Never 202: the event is not known to be durable.
-fn not_stored(error: &PublishError, profile: Profile) -> Refusal {
-    tracing::error!(error = %Chain(error), "an event could not be stored");
-    match error {
-        PublishError::TooLarge { limit } => too_large(*limit),
-        PublishError::Unavailable(_)
-        | PublishError::StreamFull
-        | PublishError::WrongStream
-        | PublishError::Rejected { .. } => {
-            let message = profile.sentence("The event could not be stored; send it again");
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "internal", message).retry_after(5)
-        }
-    }
+    let message = format!("Request body must be valid JSON: {}.", Chain(error));
+    Refusal::because(Reason::NotJson, message)
 }

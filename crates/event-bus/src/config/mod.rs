@@ -18,6 +18,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::failure::Failure;
+use crate::reference::Origin;
 
 /// Stands for the name of a file where there is none.
 const NO_FILE: &str = "configuration";
@@ -61,19 +62,34 @@ pub(crate) struct ConfigSource {
     file: Option<PathBuf>,
     env: EnvMap,
     url: Option<ServerUrls>,
+    origin: Option<Origin>,
 }
 
 impl ConfigSource {
     /// The named file, else that of `EVENT_BUS_CONFIG`, else the environment alone. `url` replaces `bus.url`.
     pub(crate) fn new(file: Option<PathBuf>, url: Option<ServerUrls>, env: EnvMap) -> Self {
         let named = || env.get(CONFIG_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
-        Self { file: file.or_else(named), env, url }
+        Self { file: file.or_else(named), env, url, origin: None }
     }
 
     /// The same with another file.
     #[must_use]
     pub(crate) fn with_file(self, file: PathBuf) -> Self {
         Self { file: Some(file), ..self }
+    }
+
+    /// The same, whose file is made of something else.
+    #[must_use]
+    pub(crate) fn made_of(self, origin: Origin) -> Self {
+        Self { origin: Some(origin), ..self }
+    }
+
+    /// Makes the file anew, if it is made of something else.
+    pub(crate) async fn remake(&self) -> Result<(), Failure> {
+        match (&self.origin, &self.file) {
+            (Some(origin), Some(file)) => origin.write(&self.env, file).await,
+            (Some(_), None) | (None, _) => Ok(()),
+        }
     }
 
     /// The same with another broker.

@@ -17,7 +17,6 @@ impl RootConfig {
             ("secrets.aws", *aws != new.secrets.aws),
             ("telemetry.log_format", *log_format != new.telemetry.log_format),
             ("telemetry.log_filter", *log_filter != new.telemetry.log_filter),
-            ("topics", self.topics != new.topics),
             ("doctor.secret", self.doctor_secret() != new.doctor_secret()),
         ];
         changed(bus(&self.bus, &new.bus).into_iter().chain(others))

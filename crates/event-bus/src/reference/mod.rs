@@ -8,9 +8,10 @@ mod translate;
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use event_bus_runtime::EnvMap;
 use event_bus_runtime::aws::AwsConfig;
 use topic_gateway::Profile;
 
@@ -47,27 +48,44 @@ pub(crate) async fn run(arguments: Arguments, context: Context) -> Outcome {
     let Some(folder) = &arguments.conf_dir else {
         return service::run(context.source, Mode::Topics).await;
     };
-    let env = context.source.env();
-    let aws = AwsConfig { endpoint_url: translate::endpoint(env, "S3"), ..AwsConfig::default() };
-    let conf_dir = ConfDir::read(folder, arguments.compat, aws).await?;
     let unusable = |error| Failure::failed(format!("{}: {error}", arguments.data.display()));
     fs::create_dir_all(&arguments.data).map_err(unusable)?;
-    let translation = Translation {
-        conf_dir,
-        env: context.source.env(),
+    let origin = Origin {
+        folder: folder.clone(),
         listen: arguments.listen,
         profile: arguments.compat,
-        data: &arguments.data,
+        data: arguments.data.clone(),
     };
-    let file = arguments.data.join("event-bus.toml");
-    fs::write(&file, translation.text().await?).map_err(unusable)?;
-    let has_broker = context.source.env().get(BROKER_VARIABLE).is_some();
-    let source = context.source.with_file(file);
+    let source = context.source.with_file(arguments.data.join("event-bus.toml")).made_of(origin);
+    source.remake().await?;
+    let has_broker = source.env().get(BROKER_VARIABLE).is_some();
     if has_broker {
         return service::run(source, Mode::All).await;
     }
     let arguments = up::Arguments::for_file(arguments.data, arguments.nats_server);
     Box::pin(up::run(arguments, Context { source, output: context.output })).await
+}
+
+/// The folder that a configuration is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    folder: PathBuf,
+    listen: SocketAddr,
+    profile: Profile,
+    data: PathBuf,
+}
+
+impl Origin {
+    /// Translates the folder as it is now. Nothing is written if it cannot be used.
+    pub(crate) async fn write(&self, env: &EnvMap, file: &Path) -> Outcome {
+        let endpoint_url = translate::endpoint(env, "S3");
+        let aws = AwsConfig { endpoint_url, ..AwsConfig::default() };
+        let conf_dir = ConfDir::read(&self.folder, self.profile, aws).await?;
+        let (listen, profile) = (self.listen, self.profile);
+        let text = Translation { conf_dir, env, listen, profile, data: &self.data }.text().await?;
+        let unusable = |error| Failure::failed(format!("{}: {error}", self.data.display()));
+        fs::write(file, text).map_err(unusable)
+    }
 }
 
 /// Reads the name of a version of the contract.

@@ -24,6 +24,10 @@ const COLUMNS: &str = include_str!("columns.toml");
 /// The events of all topics.
 const ALL: &str = "fleet.topic.>";
 
+/// The crates of the bridge that log.
+const OWN_CRATES: [&str; 5] =
+    ["event_bus", "event_bus_core", "event_bus_runtime", "relay_outbound", "topic_gateway"];
+
 /// Seconds for Kafka to confirm, unless the environment says otherwise.
 const FLUSH_TIMEOUT: f64 = 7.0;
 
@@ -57,16 +61,9 @@ impl Translation<'_> {
         if !aws.is_empty() {
             root.insert("secrets".to_owned(), Value::Table(table([("aws", Value::Table(aws))])));
         }
-        if let Some(level) = self.env.get("LOG_LEVEL") {
-            let filter = match level.to_lowercase().as_str() {
-                "trace" | "debug" | "info" => level.to_lowercase(),
-                "warning" | "warn" => "warn".to_owned(),
-                "error" | "critical" => "error".to_owned(),
-                _ => "info".to_owned(),
-            };
-            let telemetry = table([("log_filter", Value::String(filter))]);
-            root.insert("telemetry".to_owned(), Value::Table(telemetry));
-        }
+        let level = self.env.get("LOG_LEVEL").map(str::to_lowercase);
+        let telemetry = table([("log_filter", text(&log_filter(level.as_deref())))]);
+        root.insert("telemetry".to_owned(), Value::Table(telemetry));
         let text = toml::to_string(&root).map_err(wrong)?;
         Ok(format!(
             "# Made from a configuration folder of EventGate; it is written anew at each start.\n{text}"
@@ -105,6 +102,7 @@ impl Translation<'_> {
                 ),
             ),
         ]);
+        topics.insert("payload_log".to_owned(), Value::Table(self.payload_log()));
         if !config.token_provider_url.is_empty() {
             topics.insert("token_provider".to_owned(), text(&config.token_provider_url));
         }
@@ -115,6 +113,21 @@ impl Translation<'_> {
             topics.insert("api".to_owned(), path(api));
         }
         Ok(topics)
+    }
+
+    /// What of a message the log shows at level TRACE.
+    fn payload_log(&self) -> Table {
+        let mut log = Table::new();
+        if let Some(keys) = self.env.get("TRACE_REDACT_KEYS") {
+            let keys = keys.split(',').map(str::trim).filter(|key| !key.is_empty()).map(text);
+            log.insert("redact_keys".to_owned(), Value::Array(keys.collect()));
+        }
+        let most: Option<u32> =
+            self.env.get("TRACE_MAX_BYTES").and_then(|bytes| bytes.trim().parse().ok());
+        if let Some(most) = most {
+            log.insert("max_bytes".to_owned(), Value::Integer(most.into()));
+        }
+        log
     }
 
     /// `connection` says how to reach PostgreSQL.
@@ -285,6 +298,20 @@ fn stats(mut connection: Table) -> Table {
 pub(super) fn endpoint(env: &EnvMap, service: &str) -> Option<String> {
     let own = env.get(&format!("AWS_ENDPOINT_URL_{service}"));
     own.or_else(|| env.get("AWS_ENDPOINT_URL")).map(ToString::to_string)
+}
+
+/// Libraries stay at `info`: below it some show headers, and with them tokens.
+fn log_filter(level: Option<&str>) -> String {
+    match level {
+        Some(level @ ("trace" | "debug")) => {
+            let own = OWN_CRATES.map(|name| format!(",{name}={level}"));
+            format!("info{}", own.concat())
+        }
+        Some("warning" | "warn") => "warn".to_owned(),
+        Some("error" | "critical") => "error".to_owned(),
+        // The reference says at this level of each message that it was accepted.
+        Some(_) | None => "info,topic_gateway::accepted=debug".to_owned(),
+    }
 }
 
 /// `stored` says that there are tables of PostgreSQL for the topics that have some.

@@ -50,7 +50,7 @@ impl Bound {
         for name in ["http", "bus", "streams"] {
             readiness.dependency(name);
         }
-        start.serve_admin(ADMIN, admin, &readiness, &metrics)?;
+        start.serve_admin(ADMIN, admin, &readiness, &metrics, None)?;
         let bus = start.connect(NAME, &metrics).await?;
         let streams = &start.config.bus.streams;
         let parts = Parts {

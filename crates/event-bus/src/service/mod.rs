@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event_bus_core::Chain;
+use event_bus_runtime::admin::{self, Commands};
 use event_bus_runtime::bus::{ProvisionError, StreamRole, keep_provisioned, supervise};
+use event_bus_runtime::reload::ReloadHandle;
 use event_bus_runtime::shutdown::ReloadSignal;
 use event_bus_runtime::{
     Bus, BusConfig, Clock, Metrics, Readiness, Secret, SecretResolver, TaskGroup, shutdown,
@@ -80,6 +82,8 @@ struct Start<'a> {
     doctor: Option<Secret>,
     clock: Clock,
     tasks: &'a mut TaskGroup,
+    /// What `POST /reload` of an admin listener asks.
+    reload: ReloadHandle,
 }
 
 /// Runs one service until a signal ends it.
@@ -89,7 +93,7 @@ pub(crate) async fn run(source: ConfigSource, mode: Mode) -> Outcome {
     let mut tasks = TaskGroup::new(shutdown::signals());
     let reload = shutdown::reload_signal();
     let bound = Bound::bind(&config, mode).await?;
-    let services = Box::pin(bound.start(&source, &mut tasks)).await?;
+    let services = Box::pin(bound.start(&source, &mut tasks, reload.handle())).await?;
     services.run(source, reload, tasks).await
 }
 
@@ -124,6 +128,7 @@ impl Bound {
         self,
         source: &ConfigSource,
         tasks: &mut TaskGroup,
+        reload: ReloadHandle,
     ) -> Result<Services, Failure> {
         let secrets = SecretResolver::new(source.env().clone(), &self.config.secrets);
         let wanted = self.config.secrets_of(&sections(
@@ -138,8 +143,14 @@ impl Bound {
         let config = &self.config;
         let clock = Clock::system();
         tasks.spawn("secrets", secrets.clone().keep_fresh(tasks.shutdown().clone()));
-        let mut start =
-            Start { config, secrets: secrets.clone(), doctor: doctor.clone(), clock, tasks };
+        let mut start = Start {
+            config,
+            secrets: secrets.clone(),
+            doctor: doctor.clone(),
+            clock,
+            tasks,
+            reload,
+        };
         let inbound = match self.inbound {
             Some(bound) => Some(Box::pin(bound.start(&mut start)).await?),
             None => None,
@@ -224,13 +235,14 @@ impl Start<'_> {
         listener: Option<TcpListener>,
         readiness: &Readiness,
         metrics: &Metrics,
+        commands: Option<Commands>,
     ) -> Outcome {
         let Some(listener) = listener else { return Ok(()) };
         tracing::info!(address = %listener.local_addr()?, "{task} listens");
         let (readiness, metrics) = (readiness.clone(), metrics.clone());
         let shutdown = self.tasks.shutdown().clone();
-        self.tasks
-            .spawn(task, event_bus_runtime::admin::serve(listener, readiness, metrics, shutdown));
+        let serving = admin::serve_with(listener, readiness, metrics, commands, shutdown);
+        self.tasks.spawn(task, serving);
         Ok(())
     }
 }

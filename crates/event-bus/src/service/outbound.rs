@@ -44,7 +44,7 @@ impl Bound {
         for name in ["bus", "streams", "routes"] {
             readiness.dependency(name);
         }
-        start.serve_admin(ADMIN, admin, &readiness, &metrics)?;
+        start.serve_admin(ADMIN, admin, &readiness, &metrics, None)?;
         let bus = start.connect(NAME, &metrics).await?;
         let environment = Environment {
             bus: bus.clone(),

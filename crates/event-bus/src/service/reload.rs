@@ -1,11 +1,14 @@
-//! SIGHUP: the file is read again, and sources and routes take over what is new in it.
+//! SIGHUP, or a request: the file is read again, and sources, routes and topics take over what is new in it.
 //!
 //! A file that is wrong changes nothing: what runs goes on, and the log says what is wrong. All services check the new
 //! configuration before the first of them takes it. What needs a restart stays as it was at the start, and is named.
 
+use event_bus_core::Chain;
 use event_bus_runtime::Secret;
+use event_bus_runtime::reload::{NotReloaded, Reloaded};
 use event_bus_runtime::shutdown::ReloadSignal;
 use tokio_util::sync::CancellationToken;
+use topic_gateway::token::FetchError;
 
 use super::{Services, doctor_secret};
 use crate::config::{ConfigSource, RootConfig, restart, secrets};
@@ -22,29 +25,34 @@ pub(super) async fn follow(
     let mut config = RootConfig::clone(&services.started);
     let mut rotations = services.secrets.changes();
     loop {
-        let is_signal = tokio::select! {
+        let request = tokio::select! {
             biased;
             () = shutdown.cancelled() => return,
-            _ = signal.recv() => true,
-            Ok(()) = rotations.changed() => false,
+            request = signal.recv() => Some(request),
+            Ok(()) = rotations.changed() => None,
         };
-        let taken = if is_signal {
+        let taken = if request.is_some() {
             tracing::info!("reading the configuration again");
             let reading = services.read_again(&source);
             let Some(read) = shutdown.run_until_cancelled(reading).await else { return };
             // Values that came with it are taken over with it.
             rotations.mark_unchanged();
-            read.and_then(|new| {
-                let later = services.take(&new, &mut doctor)?;
-                config = new;
-                services.forget_others(&config);
-                Ok(later)
-            })
+            match read {
+                Ok(new) => {
+                    let taken = services.take(&new, &mut doctor).await;
+                    if taken.is_ok() {
+                        config = new;
+                        services.forget_others(&config);
+                    }
+                    taken
+                }
+                Err(failure) => Err(failure),
+            }
         } else {
             tracing::info!("taking over secrets with a new value");
-            services.take(&config, &mut doctor)
+            services.take(&config, &mut doctor).await
         };
-        match taken {
+        match &taken {
             Ok(later) if later.is_empty() => tracing::info!("the new configuration is in use"),
             Ok(later) => tracing::warn!(
                 keys = later.join(", "),
@@ -54,12 +62,30 @@ pub(super) async fn follow(
                 tracing::error!(error = %failure, "the new configuration is not used; the old one stays");
             }
         }
+        if let Some(request) = request {
+            let fetching = services.fetch_keys();
+            let Some(fetched) = shutdown.run_until_cancelled(fetching).await else { return };
+            request.answer(answer(taken, fetched));
+        }
     }
+}
+
+/// What whoever asked is told.
+fn answer(
+    taken: Result<Vec<&'static str>, Failure>,
+    fetched: Result<(), FetchError>,
+) -> Result<Reloaded, NotReloaded> {
+    let needs_restart = taken.map_err(|failure| NotReloaded { reason: failure.to_string() })?;
+    fetched.map_err(|error| NotReloaded {
+        reason: format!("keys of tokens, and nothing else, stay as they were: {}", Chain(&error)),
+    })?;
+    Ok(Reloaded { needs_restart })
 }
 
 impl Services {
     /// Reads the file, and the secrets of vaults that it names.
     async fn read_again(&self, source: &ConfigSource) -> Result<RootConfig, Failure> {
+        source.remake().await?;
         let config = source.read()?;
         let wanted = config.secrets_of(&self.sections());
         self.secrets.refresh(wanted.iter().map(|(_, reference)| reference)).await;
@@ -74,8 +100,16 @@ impl Services {
         self.secrets.retain(wanted.iter().map(|(_, reference)| reference));
     }
 
+    /// Fetches the keys of tokens at once. What failed is in the log.
+    async fn fetch_keys(&self) -> Result<(), FetchError> {
+        match &self.topics {
+            Some(topics) => topics.keys.reload().await.map(drop),
+            None => Ok(()),
+        }
+    }
+
     /// Takes over what can be, and gives the keys of changes that need a restart. `doctor` is the secret in use.
-    fn take(
+    async fn take(
         &self,
         config: &RootConfig,
         doctor: &mut Option<Secret>,
@@ -84,6 +118,10 @@ impl Services {
         if let (Some(service), Some(wanted)) = (&self.outbound, outbound) {
             service.relay.check(wanted).map_err(Failure::misuse)?;
         }
+        let topics = match &self.topics {
+            Some(service) => service.prepare(config).await?,
+            None => None,
+        };
         if let (Some(service), Some(wanted)) = (&self.inbound, inbound) {
             // Another reference would reach this service and not the relay; new content of the same one is no change.
             if config.doctor_secret() == self.started.doctor_secret() {
@@ -95,7 +133,11 @@ impl Services {
         if let (Some(service), Some(wanted)) = (&self.outbound, outbound) {
             service.changes.send_replace(wanted.clone());
         }
+        if let (Some(service), Some(prepared)) = (&self.topics, topics) {
+            service.take(config, prepared).await;
+        }
         let mut later = self.started.needs_restart(config);
+        later.extend(self.topics.iter().flat_map(|service| service.needs_restart(config)));
         if let (Some(started), Some(wanted)) = (&self.started.inbound, inbound) {
             later.extend(started.needs_restart(wanted));
         }
@@ -119,6 +161,9 @@ impl Services {
         }
         if self.outbound.is_some() && config.outbound.is_none() {
             return Err(gone("outbound"));
+        }
+        if self.topics.is_some() && config.topics.is_none() {
+            return Err(gone("topics"));
         }
         // A section of a service that runs elsewhere is none of this process's business.
         let inbound = config.inbound.as_ref().filter(|_| self.inbound.is_some());

@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use event_bus_runtime::admin::Commands;
 use event_bus_runtime::bus::StreamRole;
 use event_bus_runtime::server::{self, Limits};
 use event_bus_runtime::{Bus, Metrics, Readiness};
-use http::HeaderValue;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 #[cfg(feature = "postgres")]
 use topic_gateway::Stats;
+use topic_gateway::config::Terminate;
 use topic_gateway::token::{self, Keys, Tokens};
 use topic_gateway::{
-    Config, Destination, Gateway, Governance, Outcomes, Parts, Probe, Reader, Rules, Settings,
+    Config, Destination, Follower, Gateway, GatewayMetrics, Governance, Outcomes, Parts, Prepared,
+    Probe, Reader, Rules, Settings,
 };
 
 use super::{OutboundService, Start, bind, bind_admin, keep_streams};
@@ -49,6 +51,12 @@ pub(crate) struct TopicsService {
     pub(crate) readiness: Readiness,
     pub(crate) bus: Bus,
     pub(crate) grace: Duration,
+    pub(crate) keys: Arc<Keys>,
+    started: Arc<Config>,
+    reader: Reader,
+    follower: Arc<Follower>,
+    outcomes: Outcomes,
+    counts: GatewayMetrics,
 }
 
 impl Bound {
@@ -70,10 +78,15 @@ impl Bound {
         let address = http.local_addr()?;
         let metrics = Metrics::new();
         let readiness = Readiness::new(NAME);
-        for name in ["http", "bus", "streams"] {
+        for name in ["http", "bus", "streams", "documents"] {
             readiness.dependency(name);
         }
-        start.serve_admin(ADMIN, admin, &readiness, &metrics)?;
+        let commands = Commands {
+            reload: start.reload.clone(),
+            terminate_ends: config.terminate == Terminate::Exit,
+        };
+        start.serve_admin(ADMIN, admin, &readiness, &metrics, Some(commands))?;
+        let counts = GatewayMetrics::register(&metrics);
         let settings = settings(&config)?;
         #[cfg(feature = "postgres")]
         let stats = config.stats.as_ref().map(|stats| Stats::new(stats, &start.secrets));
@@ -85,7 +98,8 @@ impl Bound {
         let whole = start.config.clone();
         let destinations = Box::new(move |subject: &str| destinations(&whole, subject));
         let mut governance =
-            Governance::new(&config, reader, destinations).map_err(Failure::misuse)?;
+            Governance::new(&config, reader.clone(), destinations).map_err(Failure::misuse)?;
+        governance = governance.counted(counts.clone());
         let reading = first_rules(&config, &mut governance, &bus);
         let rules = shutdown.run_until_cancelled(reading).await.ok_or(Failure::Quiet)??;
         let keys = config.tokens.keys().ok_or_else(|| {
@@ -99,6 +113,7 @@ impl Bound {
             audiences: config.tokens.audiences.clone(),
             issuers: Vec::new(),
         };
+        topic_gateway::export_keys(&keys, &metrics);
         let tokens = Tokens::new(Arc::clone(&keys), token_rules, start.clock.clone());
         let tokens = tokens.map_err(Failure::misuse)?;
         let routes = start.config.routes_with_receipts().map(|route| route.name.clone()).collect();
@@ -113,6 +128,7 @@ impl Bound {
             probes: probes(start.config, outbound)?,
             #[cfg(feature = "postgres")]
             stats,
+            metrics: counts.clone(),
             settings,
         });
         start.tasks.spawn_fallible(
@@ -125,15 +141,17 @@ impl Bound {
                 shutdown.clone(),
             ),
         );
-        start.tasks.spawn("topic-gateway's keys", keys.run(shutdown.clone()));
-        let end = shutdown.clone();
+        start.tasks.spawn("topic-gateway's keys", Arc::clone(&keys).run(shutdown.clone()));
+        let (end, heard) = (shutdown.clone(), outcomes.clone());
         start.tasks.spawn("topic-gateway's receipts", async move {
-            end.run_until_cancelled(outcomes.run()).await;
+            end.run_until_cancelled(heard.run()).await;
         });
-        let (end, governed) = (shutdown.clone(), gateway.clone());
+        let health = readiness.dependency("documents");
+        let follower = Follower::new(gateway.clone(), governance, counts.clone(), health);
+        let follower = Arc::new(follower);
+        let (end, following) = (shutdown.clone(), Arc::clone(&follower));
         start.tasks.spawn("topic-gateway's documents", async move {
-            let following = governance.follow(move |rules| governed.replace_rules(rules));
-            end.run_until_cancelled(following).await;
+            end.run_until_cancelled(following.run()).await;
         });
         let limits = Limits {
             header_read_timeout: config.limits.header_read_timeout,
@@ -145,7 +163,45 @@ impl Bound {
             server::serve(gateway, limits, http, readiness.clone(), shutdown, config.grace),
         );
         tracing::info!(%address, topics = config.topic.len(), "topic-gateway listens");
-        Ok(TopicsService { readiness, bus, grace: config.grace })
+        let grace = config.grace;
+        let started = Arc::new(config);
+        Ok(TopicsService {
+            readiness,
+            bus,
+            grace,
+            keys,
+            started,
+            reader,
+            follower,
+            outcomes,
+            counts,
+        })
+    }
+}
+
+impl TopicsService {
+    /// Reads what a new configuration says of topics, and changes nothing.
+    pub(super) async fn prepare(&self, config: &RootConfig) -> Result<Option<Prepared>, Failure> {
+        let Some(topics) = &config.topics else { return Ok(None) };
+        // The wording stays that of the start.
+        let topics = Config { compat: self.started.compat, ..topics.clone() };
+        let whole = config.clone();
+        let destinations = Box::new(move |subject: &str| destinations(&whole, subject));
+        let wanted = Governance::new(&topics, self.reader.clone(), destinations);
+        let wanted = wanted.map_err(Failure::misuse)?.counted(self.counts.clone());
+        self.follower.prepare(wanted).await.map(Some).map_err(Failure::misuse)
+    }
+
+    /// Takes over what was prepared of a configuration.
+    pub(super) async fn take(&self, config: &RootConfig, prepared: Prepared) {
+        let routes = config.routes_with_receipts().map(|route| route.name.clone()).collect();
+        self.outcomes.replace_routes(routes);
+        self.follower.take(prepared).await;
+    }
+
+    /// Keys of a new configuration that need a restart.
+    pub(super) fn needs_restart(&self, config: &RootConfig) -> Vec<&'static str> {
+        config.topics.as_ref().map(|new| self.started.needs_restart(new)).unwrap_or_default()
     }
 }
 
@@ -212,19 +268,5 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
             .map_err(|error| Failure::usage(format!("topics.api: {}: {error}", path.display())))?,
         None => topic_gateway::API.as_bytes().to_vec(),
     };
-    let location = config.token_provider.as_ref().map_or("", url::Url::as_str);
-    let limits = &config.limits;
-    Ok(Settings {
-        profile: config.compat,
-        api: Bytes::from(api),
-        token_provider: HeaderValue::from_str(location).map_err(Failure::misuse)?,
-        max_body_bytes: limits.max_body_bytes.as_usize(),
-        max_depth: limits.max_depth.get(),
-        max_batch: limits.max_batch.get(),
-        body_read_timeout: limits.body_read_timeout,
-        max_bytes_in_flight: limits.max_bytes_in_flight.as_usize(),
-        max_concurrent_requests: limits.max_concurrent_requests.get(),
-        publish_within: config.publish_within,
-        delivered_within: config.delivered_within,
-    })
+    Settings::of(config, Bytes::from(api)).map_err(Failure::misuse)
 }

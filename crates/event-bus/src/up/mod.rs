@@ -95,7 +95,7 @@ async fn serve(
     output: Output,
 ) -> Outcome {
     let mut tasks = TaskGroup::new(stop.clone());
-    let services = services.start(&plan.source, &mut tasks).await?;
+    let services = services.start(&plan.source, &mut tasks, reload.handle()).await?;
     let source = plan.source.clone();
     tasks.spawn("greeting", greet(plan, services.clone(), stop, output));
     services.run(source, reload, tasks).await

@@ -11,7 +11,7 @@ use testkit::{KeyServer, NatsServer, PostgresServer, Signer, free_port, http, po
 use crate::world::{LONG, event_bus};
 
 /// What is described already and not built: whoever builds it removes it here, and sees whether it is as described.
-pub(crate) const PLANNED: &[Planned] = &[Planned::Rates];
+pub(crate) const PLANNED: &[Planned] = &[];
 
 /// Parts that may come later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,7 @@ pub(crate) const WAITING: &str = "public.cps.za.test";
 pub(crate) struct Topics {
     pub(crate) nats: NatsServer,
     pub(crate) listen: SocketAddr,
+    admin: SocketAddr,
     _keys: KeyServer,
     _folder: TempDir,
     running: Running,
@@ -97,11 +98,16 @@ impl Topics {
             (answer.status == 200).then_some(())
         })
         .await;
-        Self { nats, listen, _keys: keys, _folder: folder, running }
+        Self { nats, listen, admin, _keys: keys, _folder: folder, running }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.listen)
+    }
+
+    /// A page of its admin listener.
+    pub(crate) fn admin_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.admin)
     }
 
     /// Asks it to end, which must go well.

@@ -1,8 +1,9 @@
 //! Several messages in one request.
 
 use serde_json::{Value, json};
+use testkit::poll_until;
 
-use crate::world::{World, token};
+use crate::world::{LONG, World, token};
 
 fn statuses(answer: &Value) -> Vec<u64> {
     let results = answer["results"].as_array().unwrap();
@@ -108,5 +109,31 @@ async fn messages_with_one_key_keep_their_order() {
         let of_key: Vec<_> = stored.iter().filter(|id| id.starts_with(key)).collect();
         assert!(of_key.is_sorted(), "{of_key:?}");
     }
+    world.stop(running).await;
+}
+
+#[tokio::test]
+async fn after_a_message_that_cannot_be_stored_now_none_of_its_key_follows() {
+    let world = World::new(&["orders"], "publish_within = '1s'").await;
+    let running = world.start("topic-gateway").await;
+    world.nats.pause();
+    let lines: Vec<_> = (0..5).map(|n| format!("{{\"id\":\"a-{n}\",\"key\":\"a\"}}")).collect();
+    let answer = world.post_typed("orders", "application/x-ndjson", &lines.join("\n")).await;
+    assert_eq!(
+        (answer.status, answer.header("retry-after")),
+        (503, Some("5")),
+        "{}",
+        answer.text()
+    );
+    assert_eq!(statuses(&answer.json()), [503; 5]);
+    world.nats.resume();
+    let after = r#"{"id":"b"}"#;
+    poll_until(LONG, "the bus", async || {
+        (world.post("orders", after).await.status == 202).then_some(())
+    })
+    .await;
+    // The first one was on its way, and may have arrived all the same.
+    let stored = world.stored().await;
+    assert!(stored.iter().all(|id| id == "a-0" || id == "b"), "{stored:?}");
     world.stop(running).await;
 }

@@ -2,4 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test ends it")]
 
 mod batches;
+mod changes;
+mod isolation;
+mod reasons;
+mod reload;
 mod world;

@@ -108,6 +108,18 @@ impl World {
         .await;
     }
 
+    /// The gateway and the relay, in two processes.
+    pub(crate) async fn start_with_relay(&self) -> (Running, Running) {
+        let bin = Bin::at(env!("CARGO_BIN_EXE_event-bus")).arg("relay-outbound");
+        let relay = bin.arg("--config").arg(self.path("event-bus.toml")).spawn();
+        (self.start("topic-gateway").await, relay)
+    }
+
+    /// What the gateway has counted.
+    pub(crate) async fn metrics(&self) -> String {
+        http::send("GET", &self.admin_url("/metrics"), &[], b"").await.text()
+    }
+
     /// Asks it to end, which must go well, and gives what it has logged.
     pub(crate) async fn stop(&self, running: Running) -> String {
         running.terminate();
@@ -163,4 +175,11 @@ impl World {
 /// A good token of somebody, for half an hour.
 pub(crate) fn token(subject: &str) -> String {
     Signer::a().token_of(subject, Clock::system().now().unix_timestamp(), 1800)
+}
+
+/// The value of a topic's sample on a page of metrics; 0 if it is not there.
+pub(crate) fn sample(page: &str, name: &str, topic: &str) -> f64 {
+    let start = format!("{name}{{topic=\"{topic}\"}} ");
+    let value = page.lines().find_map(|line| line.strip_prefix(&start));
+    value.map_or(0.0, |value| value.parse().unwrap())
 }

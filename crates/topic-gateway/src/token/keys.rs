@@ -72,6 +72,10 @@ pub struct KeysStatus {
     pub failing: bool,
     /// Fetches so far, the failed ones too.
     pub fetches: u64,
+    /// Those of them that gave keys.
+    pub succeeded: u64,
+    /// Those of them that did not.
+    pub failures: u64,
 }
 
 /// The keys that sign tokens.
@@ -110,6 +114,8 @@ struct Past {
     ended: Instant,
     failed: bool,
     fetches: u64,
+    succeeded: u64,
+    failures: u64,
 }
 
 impl KeysOptions {
@@ -146,7 +152,14 @@ impl Keys {
             fetcher,
             current: ArcSwap::from_pointee(KeySet::new(keys, begun, ended)),
             fetching: AsyncMutex::default(),
-            past: Mutex::new(Past { begun, ended, failed: false, fetches: 1 }),
+            past: Mutex::new(Past {
+                begun,
+                ended,
+                failed: false,
+                fetches: 1,
+                succeeded: 1,
+                failures: 0,
+            }),
             unknown_keys: RateLimiter::direct(quota),
             clock: DefaultClock::default(),
             waiting: Semaphore::new(MOST_WAITING),
@@ -188,6 +201,8 @@ impl Keys {
             age: current.fetched.elapsed(),
             failing: past.failed,
             fetches: past.fetches,
+            succeeded: past.succeeded,
+            failures: past.failures,
         }
     }
 
@@ -257,6 +272,11 @@ impl Keys {
             past.begun = begun;
             past.ended = ended;
             past.failed = fetched.is_err();
+            if past.failed {
+                past.failures += 1
+            } else {
+                past.succeeded += 1
+            };
         });
         let before = self.current();
         match fetched {

@@ -77,6 +77,21 @@ pub enum TokensError {
 }
 
 impl Refusal {
+    /// Every one.
+    pub const ALL: [Self; 11] = [
+        Self::TooLong,
+        Self::Malformed,
+        Self::Algorithm,
+        Self::Extension,
+        Self::UnknownKey,
+        Self::StaleKeys,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::Audience,
+        Self::Issuer,
+        Self::Claims,
+    ];
+
     /// As the label of a counter.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use event_bus_runtime::{
-    Bus, BusConfig, Clock, Document, EnvMap, SecretResolver, SecretsConfig, install_crypto_provider,
+    Bus, BusConfig, Clock, Document, EnvMap, Metrics, SecretResolver, SecretsConfig,
+    install_crypto_provider,
 };
 use http::{HeaderValue, Method, Request};
 use http_body_util::{BodyExt as _, Full};
@@ -15,8 +16,8 @@ use topic_gateway::access::Access;
 use topic_gateway::schema::{Options, Schema};
 use topic_gateway::token::{self, KeySource, Keys, KeysOptions, Tokens};
 use topic_gateway::{
-    Acknowledge, Config, Gateway, Governed, Outcomes, Parts, Profile, Rules, Settings, Stats,
-    Storage, Topic,
+    Acknowledge, Config, Gateway, GatewayMetrics, Governed, Outcomes, Parts, Profile, Rules,
+    Settings, Stats, Storage, Topic,
 };
 use url::Url;
 
@@ -77,7 +78,8 @@ impl World {
             rules: rules(),
             probes: Vec::new(),
             stats,
-            settings: settings(&config, profile),
+            settings: Settings::of(&Config { compat: profile, ..config }, Bytes::new()).unwrap(),
+            metrics: GatewayMetrics::register(&Metrics::new()),
         });
         Self { gateway, _nats: nats }
     }
@@ -187,20 +189,4 @@ async fn tokens(clock: Clock) -> Tokens {
     let source = KeySource::Document(Url::parse(&server.url()).unwrap());
     let keys = Keys::fetch(KeysOptions::new(source)).await.unwrap();
     Tokens::new(keys, token::Rules::default(), clock).unwrap()
-}
-
-fn settings(config: &Config, profile: Profile) -> Settings {
-    let limits = &config.limits;
-    Settings {
-        profile,
-        api: Bytes::new(),
-        token_provider: HeaderValue::from_static(""),
-        max_body_bytes: limits.max_body_bytes.as_usize(),
-        max_depth: limits.max_depth.get(),
-        body_read_timeout: limits.body_read_timeout,
-        max_bytes_in_flight: limits.max_bytes_in_flight.as_usize(),
-        max_concurrent_requests: limits.max_concurrent_requests.get(),
-        publish_within: config.publish_within,
-        delivered_within: config.delivered_within,
-    }
 }

@@ -1,0 +1,44 @@
+//! What the messages of a request are judged by.
+
+use crate::access;
+use crate::answer::Refusal;
+use crate::json::Value;
+use crate::lane::{Lane, Place};
+use crate::reason::Reason;
+use crate::rules::{Governed, Rules};
+
+/// What the messages of a request are judged by.
+pub(crate) struct Court<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) governed: &'a Governed,
+    pub(crate) lane: &'a Lane,
+    pub(crate) subject: Option<&'a str>,
+}
+
+impl Court<'_> {
+    /// A place to wait for destinations; none if too many requests of the topic have one.
+    pub(crate) fn place(&self) -> Option<Place<'_>> {
+        Place::take(&self.lane.waiting, self.lane.metrics.waiting())
+    }
+
+    /// Who may send what, and whether it fits.
+    pub(crate) fn check(&self, message: &Value) -> Result<(), Refusal> {
+        let Self { rules, governed, subject, .. } = self;
+        rules.decide(*subject, &governed.topic.name, message).map_err(|denied| {
+            let reason = match denied.reason() {
+                access::Reason::UnlistedTopic | access::Reason::UnlistedSubject => {
+                    Reason::NotAuthorized
+                }
+                access::Reason::MissingField
+                | access::Reason::ForbiddenValue
+                | access::Reason::Undecided
+                | access::Reason::NoObject => Reason::NotPermitted,
+            };
+            Refusal::because(reason, denied.message())
+        })?;
+        let fits = governed.schema.check(message);
+        fits.map_err(|error| Refusal::because(Reason::Schema, error.message))?;
+        let stored = governed.storage.check(message);
+        stored.map_err(|error| Refusal::because(Reason::Unstorable, error.to_string()))
+    }
+}

@@ -1,0 +1,144 @@
+//! Takes over documents that have changed, while the gateway runs.
+//!
+//! They are looked at every two seconds, and at once when somebody asks for it. What cannot be used is refused with its
+//! reason, in the log, in a metric and in the state of the service, and its last good version stays.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use event_bus_core::Chain;
+use event_bus_runtime::DependencyHandle;
+use tokio::sync::Mutex;
+use tokio::time::sleep;
+
+use crate::gateway::Gateway;
+use crate::governance::{Governance, GovernanceError, Look};
+use crate::metrics::{Document, GatewayMetrics};
+use crate::rules::Rules;
+
+/// How often the documents are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Follows the documents of a gateway.
+#[derive(Debug)]
+pub struct Follower {
+    gateway: Gateway,
+    metrics: GatewayMetrics,
+    health: DependencyHandle,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    governance: Governance,
+    /// Why documents that stand there now are not used, by their names.
+    refused: BTreeMap<String, String>,
+}
+
+/// A configuration whose documents can all be used, read and compiled.
+pub struct Prepared {
+    governance: Governance,
+    rules: Rules,
+    changed: Vec<Document>,
+}
+
+/// Documents of a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .problems.iter().map(|problem| Chain(problem).to_string()).collect::<Vec<_>>().join("; "))]
+pub struct Unusable {
+    /// At least one.
+    pub problems: Vec<Arc<GovernanceError>>,
+}
+
+impl Follower {
+    /// `governance` is what the rules of the gateway come from; `health` hears of documents that are refused.
+    pub fn new(
+        gateway: Gateway,
+        governance: Governance,
+        metrics: GatewayMetrics,
+        health: DependencyHandle,
+    ) -> Self {
+        health.set_ok();
+        let state = Mutex::new(State { governance, refused: BTreeMap::new() });
+        Self { gateway, metrics, health, state }
+    }
+
+    /// Looks at the documents for ever.
+    pub async fn run(&self) {
+        loop {
+            sleep(LOOK_EVERY).await;
+            let mut state = self.state.lock().await;
+            let State { governance, refused } = &mut *state;
+            let look = governance.look().await;
+            self.report(governance, refused, &look);
+            if let Some(rules) = look.rules {
+                self.put(rules, &look.changed);
+            }
+        }
+    }
+
+    /// Reads the documents of a configuration, which must all be good, and changes nothing.
+    pub async fn prepare(&self, mut wanted: Governance) -> Result<Prepared, Unusable> {
+        wanted.adopt(&self.state.lock().await.governance);
+        let look = wanted.look().await;
+        match wanted.rules() {
+            Some(rules) if look.problems.is_empty() => {
+                Ok(Prepared { governance: wanted, rules, changed: look.changed })
+            }
+            Some(_) | None => Err(Unusable { problems: look.problems.into_values().collect() }),
+        }
+    }
+
+    /// Takes over what was prepared, and follows its documents from now on.
+    pub async fn take(&self, prepared: Prepared) {
+        let Prepared { governance, rules, changed } = prepared;
+        self.state.lock().await.governance = governance;
+        self.put(rules, &changed);
+    }
+
+    fn put(&self, rules: Rules, changed: &[Document]) {
+        for document in changed {
+            self.metrics.document_taken(*document);
+        }
+        self.gateway.replace_rules(rules);
+        if !changed.is_empty() {
+            tracing::info!("topics, schemas or access have changed");
+        }
+    }
+
+    /// Says of each document once why it cannot be used, and when it can be again.
+    fn report(&self, governance: &Governance, refused: &mut BTreeMap<String, String>, look: &Look) {
+        let reasons = look.problems.iter();
+        let reasons = reasons.map(|(what, why)| (what.clone(), Chain(why).to_string()));
+        let reasons: BTreeMap<_, _> = reasons.collect();
+        if reasons == *refused {
+            return;
+        }
+        let mut kinds = Vec::new();
+        for (document, reason) in &reasons {
+            let kind = governance.document(document);
+            kinds.push(kind);
+            if refused.get(document) != Some(reason) {
+                self.metrics.document_refused(kind);
+                tracing::error!(
+                    document,
+                    error = reason,
+                    "a document cannot be used; its last good version stays"
+                );
+            }
+        }
+        for document in refused.keys().filter(|document| !reasons.contains_key(*document)) {
+            tracing::info!(document, "a document can be used again");
+        }
+        self.metrics.refused_now(&kinds);
+        let all: Vec<_> = reasons.values().map(String::as_str).collect();
+        match all.as_slice() {
+            [] => self.health.set_ok(),
+            all => {
+                self.health.set_ok_but(format!("{}; the last good version stays", all.join("; ")))
+            }
+        }
+        *refused = reasons;
+    }
+}
