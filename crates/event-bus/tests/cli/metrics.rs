@@ -5,6 +5,7 @@ use std::fs;
 
 use testkit::{CaptureSink, http, poll_until};
 
+use crate::topics_world::{DURABLE, Topics};
 use crate::world::{LONG, World, route};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/metrics.md");
@@ -63,13 +64,22 @@ async fn the_page_of_metrics_lists_what_is_exported() {
         &route("all", "fleet.>", &sink.url()),
     );
     let (inbound, relay) = (world.serve_inbound().await, world.relay_outbound().await);
+    let topics = Topics::start("").await;
+    assert_eq!(
+        http::send("POST", &topics.url(&format!("/topics/{DURABLE}")), &[], b"{}").await.status,
+        401
+    );
     let hook = format!("http://{}/hooks/github", world.inbound);
     assert_eq!(http::send("POST", &hook, &[], b"{}").await.status, 401);
     world.json(&["trigger", "github", "push"]).await;
     sink.wait_for(1, LONG).await;
     let text = poll_until(LONG, "a look of the relay at the streams", async || {
         let mut text = String::new();
-        for url in [world.admin_url("/metrics"), world.relay_admin_url("/metrics")] {
+        for url in [
+            world.admin_url("/metrics"),
+            world.relay_admin_url("/metrics"),
+            topics.admin_url("/metrics"),
+        ] {
             text += &http::send("GET", &url, &[], b"").await.text();
         }
         text.contains("relay_outbound_stream_max_bytes{").then_some(text)
@@ -89,4 +99,5 @@ async fn the_page_of_metrics_lists_what_is_exported() {
     assert!(unknown.is_empty(), "nobody exports {unknown:?}");
     world.stop(inbound).await;
     world.stop(relay).await;
+    topics.stop().await;
 }

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use testkit::{CaptureSink, http, poll_until};
 
+use crate::topics_world::{DURABLE, Topics};
 use crate::world::{LONG, World};
 
-const PREFIXES: [&str; 3] = ["event_bus_", "relay_outbound_", "serve_inbound_"];
+const PREFIXES: [&str; 4] = ["event_bus_", "relay_outbound_", "serve_inbound_", "topic_gateway_"];
 
 /// The names of all samples that a page of metrics announces.
 fn samples(page: &str) -> BTreeSet<String> {
@@ -68,12 +69,21 @@ async fn dashboards_and_alerts_name_what_is_exported() {
     ))
     .await;
     let (inbound, relay) = (world.serve_inbound().await, world.relay_outbound().await);
+    let topics = Topics::start("").await;
+    assert_eq!(
+        http::send("POST", &topics.url(&format!("/topics/{DURABLE}")), &[], b"{}").await.status,
+        401
+    );
     let refused =
         http::send("POST", &format!("http://{}/hooks/github", world.inbound), &[], b"{}").await;
     assert_eq!(refused.status, 401);
     let exported = poll_until(LONG, "a look of the relay at the streams", async || {
         let mut exported = BTreeSet::new();
-        for url in [world.admin_url("/metrics"), world.relay_admin_url("/metrics")] {
+        for url in [
+            world.admin_url("/metrics"),
+            world.relay_admin_url("/metrics"),
+            topics.admin_url("/metrics"),
+        ] {
             exported.extend(samples(&http::send("GET", &url, &[], b"").await.text()));
         }
         exported.contains("relay_outbound_stream_messages").then_some(exported)
@@ -97,4 +107,5 @@ async fn dashboards_and_alerts_name_what_is_exported() {
     assert!(unused.is_empty(), "no dashboard shows {unused:?}");
     world.stop(inbound).await;
     world.stop(relay).await;
+    topics.stop().await;
 }
