@@ -127,7 +127,7 @@ async fn main() -> anyhow::Result<()> {
             let outbound = outbound::compare(&event_bus, pairs, events).await?;
             report::print("relay-outbound", "events", 0.6, &outbound);
             let met = report::meets(&inbound, 0.7)
-                && report::meets(&topics, 0.7)
+                && report::ratio(&topics) >= 0.7
                 && report::meets(&outbound, 0.6);
             anyhow::ensure!(met, MISSED);
             Ok(())

@@ -19,8 +19,8 @@ const CONFIG: &str = "[checks.positive_data_acceptance]\n\
 fn fuzz(world: &World, cases: u32, seed: u64, headers: &[&str]) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("schemathesis.toml"), CONFIG).unwrap();
-    let mut command = Command::new(tools::locate("acceptance/bin/schemathesis"));
-    command.args(["run", &world.url("/api"), "--url", &world.url("")]);
+    let mut command = Command::new(tools::locate("acceptance/bin/python"));
+    command.args(["-m", "schemathesis.cli", "run", &world.url("/api"), "--url", &world.url("")]);
     command.args([
         "--checks",
         "all",
