@@ -21,6 +21,7 @@ use crate::gateway::{Gateway, Shared, busy};
 use crate::json::{self, Limits, ParseError, Value};
 use crate::lane::{Lane, Place};
 use crate::reason::Reason;
+use crate::rules::Governed;
 use crate::store::Ended;
 
 /// What a request holds.
@@ -29,6 +30,22 @@ enum Sent {
     Value(Value),
     /// A message in each line.
     Lines(batch::Messages),
+}
+
+impl Sent {
+    /// How many messages it is for a topic.
+    fn messages(&self, governed: Option<&Governed>) -> usize {
+        match self {
+            Self::Value(value) => several(value, governed).map_or(1, <[Value]>::len),
+            Self::Lines(lines) => lines.len(),
+        }
+    }
+}
+
+/// The messages of an array, unless it is one message of its topic.
+fn several<'a>(value: &'a Value, governed: Option<&Governed>) -> Option<&'a [Value]> {
+    let is_one = governed.is_none_or(|governed| governed.schema.names_arrays());
+    value.as_array().filter(|items| !items.is_empty() && !is_one)
 }
 
 /// A request whose messages were judged.
@@ -77,11 +94,14 @@ impl Gateway {
         let body = self.read(body).await?;
         let subject = self.subject(head).await?;
         let subject = subject.as_deref();
-        self.limit(subject, 1)?;
-        let sent = self.parse(head, &body.bytes)?;
-        drop(body);
         let table = table.load_full();
         let rules = &*table.rules;
+        let sent = self.parse(head, &body.bytes);
+        drop(body);
+        let messages = sent.as_ref().map_or(1, |sent| sent.messages(rules.topic(topic)));
+        // More than that is refused below, whatever the rate.
+        self.limit(subject, messages.min(settings.max_batch))?;
+        let sent = sent?;
         if !rules.has_access() {
             tracing::error!("the access document lists nobody");
             let refusal = Refusal::internal(settings.profile);
@@ -90,9 +110,7 @@ impl Gateway {
         let governed = rules.topic(topic).ok_or_else(|| Refusal::no_topic(topic))?;
         let court = Court { rules, governed, lane: table.lane(topic), subject };
         let (messages, array): (Vec<_>, _) = match &sent {
-            Sent::Value(array @ Value::Array(items))
-                if !items.is_empty() && !governed.schema.names_arrays() =>
-            {
+            Sent::Value(array) if let Some(items) = several(array, Some(governed)) => {
                 batch::check_count(items.len(), settings.max_batch)?;
                 (items.iter().map(Ok).collect(), Some(array))
             }
@@ -108,7 +126,6 @@ impl Gateway {
                 (lines.iter().map(|line| line.as_ref().map_err(Clone::clone)).collect(), None)
             }
         };
-        self.limit(subject, messages.len() - 1)?;
         let mut results: Results = Vec::new();
         let mut waiting = Vec::new();
         for (index, stored) in self.store_all(&court, messages).await.into_iter().enumerate() {
