@@ -356,6 +356,12 @@ impl Config {
             }
             if self.topic[..index].iter().any(|other| other.name == topic.name) {
                 problem(&key, "another topic has this name");
+            } else if self.topic[..index].iter().any(|other| other.subject() == topic.subject()) {
+                let subject = topic.subject();
+                problem(&key, &format!("another topic has the same subject, {subject}"));
+            }
+            if !topic.name.contains(|each: char| each != '.') {
+                problem(&key, "write more than dots");
             }
         }
         #[cfg(feature = "postgres")]

@@ -343,6 +343,12 @@ pub(crate) fn too_large(limit: usize) -> Refusal {
     Refusal::because(Reason::TooLarge, format!("Message is larger than {limit} bytes."))
 }
 
+/// The message as an event: each character beyond ASCII takes six bytes or twelve there.
+pub(crate) fn too_large_on_bus(length: usize, limit: usize) -> Refusal {
+    let message = format!("Message takes {length} bytes on the bus; {limit} are the most.");
+    Refusal::because(Reason::TooLarge, message)
+}
+
 fn unread(error: BodyError, settings: &Settings) -> Refusal {
     match error {
         BodyError::TooLarge => too_large(settings.max_body_bytes),

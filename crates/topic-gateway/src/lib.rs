@@ -48,4 +48,4 @@ pub use rules::{Governed, Rules, field_value};
 #[cfg(feature = "postgres")]
 pub use stats::{Stats, StatsConfig, StatsError};
 pub use storage::{ColumnType, Storage, Unstorable};
-pub use topic::{Acknowledge, Destination, Topic, subject};
+pub use topic::{Acknowledge, Destination, NoEvent, Topic, subject};

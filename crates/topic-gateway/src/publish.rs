@@ -10,6 +10,7 @@ use bytes::Bytes;
 use event_bus_core::Chain;
 use event_bus_runtime::limiter::{Limited, whole_seconds};
 use futures_util::future::join_all;
+use http::header::CONTENT_ENCODING;
 use http::request::Parts as Head;
 use hyper::body::Body;
 use tokio::time::Instant;
@@ -178,6 +179,14 @@ impl Gateway {
     fn parse(&self, head: &Head, body: &[u8]) -> Result<Sent, Refusal> {
         let settings = &self.0.settings;
         let limits = Limits { depth: settings.max_depth };
+        if let Some(coding) =
+            head.headers.get(CONTENT_ENCODING).filter(|coding| *coding != "identity")
+        {
+            let coding = String::from_utf8_lossy(coding.as_bytes());
+            let message =
+                format!("Content-Encoding '{coding}' is not read; send the message without.");
+            return Err(Refusal::because(Reason::NotJson, message));
+        }
         if batch::has_lines(&head.headers) {
             return batch::lines(body, limits, settings.max_batch).map(Sent::Lines);
         }

@@ -8,7 +8,7 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::json::Value;
+use crate::json::{Number, Value};
 
 /// The last millisecond of the year 9999.
 const LAST_INSTANT: f64 = 253_402_300_799_999.0;
@@ -71,10 +71,13 @@ fn walk(value: &Value, path: &str, column: &ColumnType) -> Result<(), String> {
     };
     match (each, rest) {
         (true, Some(rest)) => {
-            let elements = found.as_array().unwrap_or_default();
+            let Some(elements) = found.as_array() else {
+                return Err(format!("{} is not an array", short(found)));
+            };
             elements.iter().try_for_each(|element| walk(element, rest, column))
         }
-        (false, Some(rest)) => walk(found, rest, column),
+        (false, Some(rest)) if found.as_object().is_some() => walk(found, rest, column),
+        (false, Some(_)) => Err(format!("{} is not an object", short(found))),
         (_, None) => column.takes(found),
     }
 }
@@ -104,7 +107,7 @@ impl ColumnType {
                 _ => wrong("a whole number of 32 bits"),
             },
             Kind::Instant => {
-                let instant = value.as_number().map(crate::json::Number::to_f64);
+                let instant = value.as_number().map(Number::to_f64);
                 match instant {
                     Some(instant) if instant.abs() <= LAST_INSTANT => Ok(()),
                     _ => wrong("an instant before the year 10000, in milliseconds"),
@@ -138,7 +141,10 @@ fn is_uuid(text: &str) -> bool {
     reason = "what does not fit saturates far beyond 64 bits"
 )]
 fn whole(value: &Value) -> Option<i128> {
-    Some(value.as_number()?.to_f64().round() as i128)
+    match value.as_number()? {
+        Number::Int(int) => Some(i128::from(*int)),
+        number @ (Number::Big(_) | Number::Float(_)) => Some(number.to_f64().round() as i128),
+    }
 }
 
 /// PostgreSQL stores no character NUL, neither in text nor in JSON.
@@ -234,7 +240,7 @@ mod tests {
     #[test]
     fn what_a_column_cannot_take_is_said_before() {
         let long = format!(r#"{{"a":"{}"}}"#, "ä".repeat(256));
-        let cases: [(&str, &str, &str, &str); 15] = [
+        let cases: [(&str, &str, &str, &str); 18] = [
             ("a", "uuid", r#"{"a":"0001aaaa-aaaa"}"#, "'0001aaaa-aaaa' is not a UUID"),
             ("a", "uuid", r#"{"a":""}"#, "'' is not a UUID"),
             ("a", "uuid", r#"{"a":"67e55044-10b1-426f-9247-bb680e5fe0c8-"}"#, "not a UUID"),
@@ -250,6 +256,9 @@ mod tests {
             ("a", "instant not null", r#"{"b":1}"#, "it is missing"),
             ("a[].b", "text", r#"{"a":[{"b":"x"},{"b":"\u0000"}]}"#, "the character NUL"),
             ("a.b", "uuid not null", r#"{"a":{}}"#, "it is missing"),
+            ("a[].b", "text", r#"{"a":{"b":"x"}}"#, "{'b': 'x'} is not an array"),
+            ("a[].b", "text", r#"{"a":"x"}"#, "'x' is not an array"),
+            ("a.b", "text", r#"{"a":[1]}"#, "[1] is not an object"),
         ];
         for (path, column, message, expected) in cases {
             let found = check(path, column, message).unwrap_err();
@@ -268,6 +277,7 @@ mod tests {
             ("a", "varchar(3)", r#"{"a":"äöü"}"#),
             ("a", "bigint", r#"{"a":1747646400000.5}"#),
             ("a", "integer", r#"{"a":-2147483648}"#),
+            ("a", "bigint", r#"{"a":9223372036854775807}"#),
             ("a", "instant", r#"{"a":0}"#),
             ("a[].b", "text not null", r#"{"a":[]}"#),
             ("a.b", "uuid not null", r#"{"a":null}"#),

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::answer::Refusal;
 use crate::court::Court;
 use crate::failures;
-use crate::gateway::{Gateway, Shared, too_large};
+use crate::gateway::{Gateway, Shared, too_large, too_large_on_bus};
 use crate::json::Value;
 use crate::metrics::Waited;
 use crate::outcomes::{Known, Waiter};
@@ -132,7 +132,7 @@ impl Gateway {
         let (headers, payload) = nats::encode_structured(&event);
         let limit = self.0.bus.max_payload().saturating_sub(wire::RECORD_RESERVE);
         if payload.len() > limit {
-            return Err(too_large(limit));
+            return Err(too_large_on_bus(payload.len(), limit));
         }
         self.0.settings.payload_log.write(&court.governed.topic.name, message);
         let order = event.extension("partitionkey").map(|key| key.to_text().into_owned());

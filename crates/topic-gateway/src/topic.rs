@@ -7,6 +7,28 @@ use time::OffsetDateTime;
 
 use crate::json::Value;
 
+/// Longest id that an event has as it is, in bytes; a longer one is hashed.
+const LONGEST_ID: usize = 1024;
+
+/// Longest key, in bytes. It stands in a header, and all headers of a message have 64 KiB.
+const LONGEST_KEY: usize = 8 * 1024;
+
+/// A message becomes no event.
+#[derive(Debug, thiserror::Error)]
+pub enum NoEvent {
+    /// Its key is too long.
+    #[error("Field '{field}' is the key and has {length} bytes; {LONGEST_KEY} are the most.")]
+    LongKey {
+        /// The field.
+        field: String,
+        /// Its length, in bytes.
+        length: usize,
+    },
+    /// What it holds cannot stand in an event.
+    #[error("The message cannot become an event")]
+    Invalid(#[source] InvalidEvent),
+}
+
 /// When a producer is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -50,24 +72,25 @@ impl Topic {
 
     /// The event that a message becomes. The same message always has the same id, and two messages with the same value in
     /// `id_field` are the same event.
-    pub fn event(&self, message: &Value, now: OffsetDateTime) -> Result<Event, InvalidEvent> {
+    pub fn event(&self, message: &Value, now: OffsetDateTime) -> Result<Event, NoEvent> {
+        let key = self.key(message)?;
         let text = Bytes::from(message.to_python_json());
         let given = self.id_field.as_deref().and_then(|field| message.get(field));
         let given = given.and_then(Value::as_str).filter(|id| !id.is_empty());
-        match given.map(|id| self.build(id.to_owned(), message, text.clone(), now)) {
-            Some(Ok(event)) => Ok(event),
-            // No id, or one that cannot stand in an attribute: a hash of what makes the event itself.
-            Some(Err(_)) => {
-                self.build(hash(given.unwrap_or_default().as_bytes()), message, text, now)
-            }
-            None => self.build(hash(&text), message, text, now),
-        }
+        let build = |id, text| self.build(id, key.as_deref(), text, now);
+        let made = match given.filter(|id| id.len() <= LONGEST_ID) {
+            Some(id) => build(id.to_owned(), text.clone()).ok(),
+            None => None,
+        };
+        // No id, or one that cannot stand in an attribute: a hash of what makes the event itself.
+        let id = || hash(given.map_or(&text, str::as_bytes));
+        made.map_or_else(|| build(id(), text.clone()), Ok).map_err(NoEvent::Invalid)
     }
 
     fn build(
         &self,
         id: String,
-        message: &Value,
+        key: Option<&str>,
         text: Bytes,
         now: OffsetDateTime,
     ) -> Result<Event, InvalidEvent> {
@@ -76,19 +99,23 @@ impl Topic {
             .datacontenttype("application/json")
             .extension("recordedtime", &*event_bus_core::event::format_time(now))
             .data(Data::Json(text));
-        if let Some(key) = self.key(message) {
-            event = event.extension("partitionkey", &*key);
+        if let Some(key) = key {
+            event = event.extension("partitionkey", key);
         }
         event.build()
     }
 
     /// The key of the record in Kafka: the field as text; none if it is absent, null, an object, an array or empty.
-    fn key(&self, message: &Value) -> Option<String> {
-        let value = message.get(self.key_field.as_deref()?)?;
-        match value {
-            Value::Null | Value::Array(_) | Value::Object(_) => None,
-            Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                Some(value.str().into_owned()).filter(|key| !key.is_empty())
+    fn key(&self, message: &Value) -> Result<Option<String>, NoEvent> {
+        let Some(field) = self.key_field.as_deref() else { return Ok(None) };
+        match message.get(field) {
+            None | Some(Value::Null | Value::Array(_) | Value::Object(_)) => Ok(None),
+            Some(value @ (Value::Bool(_) | Value::Number(_) | Value::String(_))) => {
+                let key = value.str().into_owned();
+                if key.len() > LONGEST_KEY {
+                    return Err(NoEvent::LongKey { field: field.to_owned(), length: key.len() });
+                }
+                Ok(Some(key).filter(|key| !key.is_empty()))
             }
         }
     }
@@ -173,6 +200,24 @@ mod tests {
             let found = made.extension("partitionkey").map(|value| value.to_text().into_owned());
             assert_eq!(found.as_deref(), key, "{value}");
         }
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_header_is_hashed_or_refused() {
+        let long = |field: &str, length: usize| {
+            let text = format!("{{\"event_id\":\"1\",\"{field}\":\"{}\"}}", "x".repeat(length));
+            let message = parse(text.as_bytes(), Limits::default()).unwrap();
+            topic().event(&message, OffsetDateTime::UNIX_EPOCH)
+        };
+        assert_eq!(long("event_id", 1024).unwrap().id().len(), 1024);
+        let (one, other) = (long("event_id", 1025).unwrap(), long("event_id", 1026).unwrap());
+        assert!(one.id().starts_with("content-") && one.id() != other.id());
+        assert_eq!(one.id(), long("event_id", 1025).unwrap().id());
+        assert!(long("job_id", 8192).is_ok());
+        assert_eq!(
+            long("job_id", 8193).unwrap_err().to_string(),
+            "Field 'job_id' is the key and has 8193 bytes; 8192 are the most."
+        );
     }
 
     #[test]

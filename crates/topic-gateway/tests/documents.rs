@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use event_bus_runtime::aws::AwsConfig;
+use event_bus_runtime::config::Problem;
 use event_bus_runtime::{Bus, EnvMap, SecretResolver, SecretsConfig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -213,6 +214,27 @@ async fn references_are_fetched_from_allowed_hosts_alone() {
     write(folder.path(), "t.json", &schema("gone.json"));
     let gone = allowed.look().await;
     assert!(reason(&gone).contains("/gone.json was answered with status 404"), "{}", reason(&gone));
+}
+
+#[test]
+fn topics_have_subjects_of_their_own() {
+    let topic = |name: &str| json!({ "name": name, "schema": "s" });
+    let config: Config = serde_json::from_value(json!({
+        "access": "a", "tokens": { "keys_url": "http://localhost/" },
+        "topic": [topic("a:b"), topic("a_b"), topic("o.x"), topic("o..x"), topic(".")],
+    }))
+    .unwrap();
+    let problems = config.validate();
+    let line = |problem: &Problem| format!("{}: {}", problem.path, problem.message);
+    let problems: Vec<_> = problems.iter().map(line).collect();
+    assert_eq!(
+        problems,
+        [
+            "topics.topic[1].name: another topic has the same subject, fleet.topic.a_b",
+            "topics.topic[3].name: another topic has the same subject, fleet.topic.o.x",
+            "topics.topic[4].name: write more than dots",
+        ]
+    );
 }
 
 #[test]

@@ -42,6 +42,12 @@ async fn each_refusal_is_counted_by_its_topic_and_reason() {
         let page = world.metrics().await;
         assert!(page.contains(&sample), "{reason}: {page}");
     }
+    let bearer = format!("Bearer {}", token("pipeline"));
+    let headers = [("Authorization", bearer.as_str()), ("Content-Encoding", "gzip")];
+    let url = world.url("/topics/orders");
+    let encoded = testkit::http::send("POST", &url, &headers, br#"{"id": "a"}"#).await;
+    assert_eq!(encoded.status, 400);
+    assert!(encoded.text().contains("Content-Encoding 'gzip' is not read"), "{}", encoded.text());
     for (token, reason) in [("", "missing"), ("a.b", "malformed")] {
         assert_eq!(world.post_as(token, "orders", "application/json", "{}").await.status, 401);
         let sample = format!("topic_gateway_token_refusals_total{{reason=\"{reason}\"}} 1");

@@ -49,6 +49,9 @@ pub struct PubAck {
     pub duplicate: bool,
 }
 
+/// What JetStream takes of headers, in bytes; no setting changes it.
+const MOST_OF_HEADERS: usize = 64 * 1024;
+
 /// Why a message is not known to be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
@@ -257,6 +260,9 @@ fn judge(error: ApiError) -> Failure {
         | ErrorCode::STORAGE_RESOURCES_EXCEEDED => Failure::Lasting(PublishError::StreamFull),
         ErrorCode::STREAM_NOT_MATCH => Failure::Lasting(PublishError::WrongStream),
         ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => Failure::TooLargeForStream,
+        ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM => {
+            Failure::Lasting(PublishError::TooLarge { limit: MOST_OF_HEADERS })
+        }
         // The first try of the same id is on its way through the cluster.
         ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT => {
             Failure::Passing(Unconfirmed::Busy { code, description })
