@@ -98,7 +98,7 @@ pub(super) struct KeySet {
     keys: Vec<(PublicKey, DecodingKey)>,
     begun: Instant,
     fetched: Instant,
-    /// Claims of tokens that these keys have signed, by the digest of the token. They go with the keys.
+    /// Claims of tokens that these keys have signed, by the digest of the token. They go when a key does.
     verified: Cache<Digest, Arc<Claims>>,
 }
 
@@ -281,10 +281,13 @@ impl Keys {
         let before = self.current();
         match fetched {
             Ok(keys) => {
-                let new = Arc::new(KeySet::new(keys, begun, ended));
+                let mut new = KeySet::new(keys, begun, ended);
                 if new.differs(&before) {
                     tracing::info!(keys = new.keys.len(), "public keys of tokens have changed");
+                } else {
+                    new.verified = before.verified.clone();
                 }
+                let new = Arc::new(new);
                 self.current.store(Arc::clone(&new));
                 Ok(new)
             }
