@@ -36,7 +36,7 @@ const DELIVERIES_PER_ATTEMPT: i64 = 10;
 const MIN_DELIVERIES: i64 = 500;
 
 /// Longest wait between two tries to settle a message while the bus is away.
-pub(crate) const SETTLE_AGAIN: Duration = Duration::from_secs(5);
+const SETTLE_AGAIN: Duration = Duration::from_secs(5);
 
 /// A message that is being handled.
 struct Item {
@@ -358,10 +358,7 @@ async fn deliver_with_room(route: &Route, mut open: Vec<Open<'_>>) {
             }
         }
         is_first = false;
-        if !receipts.store().await {
-            // It stops, and nobody was told: whoever takes them next tells it.
-            settlements.iter_mut().for_each(|(_, settlement)| *settlement = Settlement::Returned);
-        }
+        receipts.store().await;
         finish_all(route, &settlements).await;
         if !open.is_empty() {
             tokio::select! {

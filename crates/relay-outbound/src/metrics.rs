@@ -17,6 +17,7 @@ pub struct Metrics {
     dead_letters: Family<Reason, Counter>,
     filter_errors: Family<Route, Counter>,
     expired: Family<Route, Counter>,
+    receipts_lost: Family<Route, Counter>,
     in_flight: Family<Route, Gauge>,
     state: Family<Route, Gauge>,
     pending: Family<Route, Gauge>,
@@ -38,6 +39,8 @@ pub struct RouteMetrics {
     pub filter_errors: Counter,
     /// Events that aged out of the stream before the route delivered them.
     pub expired: Counter,
+    /// Receipts that could not be stored.
+    pub receipts_lost: Counter,
     /// Events under way.
     pub in_flight: Gauge,
     /// 0 delivers, 1 holds, 2 disabled.
@@ -113,6 +116,7 @@ impl Metrics {
             dead_letters: Family::default(),
             filter_errors: Family::default(),
             expired: Family::default(),
+            receipts_lost: Family::default(),
             in_flight: Family::default(),
             state: Family::default(),
             pending: Family::default(),
@@ -128,6 +132,7 @@ impl Metrics {
                 dead_letters,
                 filter_errors,
                 expired,
+                receipts_lost,
                 in_flight,
                 state,
                 pending,
@@ -160,6 +165,11 @@ impl Metrics {
                 "relay_outbound_expired",
                 "Events that aged out before they were delivered",
                 expired,
+            );
+            registry.register(
+                "relay_outbound_receipts_lost",
+                "Receipts that could not be stored; their events were settled all the same",
+                receipts_lost,
             );
             registry.register("relay_outbound_in_flight_events", "Events under way", in_flight);
             registry.register(
@@ -228,6 +238,7 @@ impl Metrics {
             delivery_seconds: self.delivery_seconds.get_or_create(&label).clone(),
             filter_errors: self.filter_errors.get_or_create(&label).clone(),
             expired: self.expired.get_or_create(&label).clone(),
+            receipts_lost: self.receipts_lost.get_or_create(&label).clone(),
             in_flight: self.in_flight.get_or_create(&label).clone(),
             state: self.state.get_or_create(&label).clone(),
             pending: self.pending.get_or_create(&label).clone(),

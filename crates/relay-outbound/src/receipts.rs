@@ -1,6 +1,9 @@
 //! Stores receipts: what became of each event of a route, for those who wait for it.
+//!
+//! A receipt that cannot be stored costs a producer one answer; an event that is not settled costs a duplicate, or stops
+//! the route. So receipts are tried for a while and then given up, and what was decided of the event stands.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::context::CreateKeyValueError;
@@ -11,45 +14,46 @@ use event_bus_core::event::Event;
 use event_bus_core::key::EventKey;
 use event_bus_core::wire::receipt::{self, Outcome, Receipt, RouteReceipt};
 use event_bus_runtime::Bus;
-use event_bus_runtime::bus::{Outgoing, Publisher, StreamRole, StreamsConfig};
+use event_bus_runtime::bus::{Outgoing, PublishError, Publisher, StreamRole, StreamsConfig};
 use futures_util::future::join_all;
 use serde::Serialize;
-use tokio::time::{Instant, sleep};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-use crate::delivery::SETTLE_AGAIN;
 use crate::hold::RouteState;
 use crate::route::Route;
 use crate::settle::Settlement;
 use crate::sinks::Delivery;
 
-/// How long one store may take.
-const STORE_WITHIN: Duration = Duration::from_secs(5);
+/// How long one try to store a receipt may take.
+const TRY_WITHIN: Duration = Duration::from_secs(1);
 
-/// No state was stored yet; beyond the values of [`RouteState`].
-const UNKNOWN: u8 = u8::MAX;
+/// How long receipts are tried while the bus is there: longer than a failover of a replicated stream.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// Wait between two tries.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
+
+/// Wait between two looks at a bucket that does not take receipts.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long one look may take.
+const LOOK_WITHIN: Duration = Duration::from_secs(5);
 
 /// The receipts of a route that has some.
 #[derive(Debug)]
 pub(crate) struct Receipts {
     route: String,
     publisher: Publisher,
-    state: AtomicU8,
-}
-
-/// Makes the bucket if it is not there.
-pub(crate) async fn provide(bus: &Bus, streams: &StreamsConfig) -> Result<(), CreateKeyValueError> {
-    let config = kv::Config {
-        bucket: receipt::BUCKET.to_owned(),
-        description: "What became of events on routes of Event Bus Bridge".to_owned(),
-        max_age: streams.duplicate_window(StreamRole::Events),
-        num_replicas: streams.replicas(StreamRole::Events),
-        ..kv::Config::default()
-    };
-    if bus.jetstream().get_key_value(receipt::BUCKET).await.is_ok() {
-        return Ok(());
-    }
-    bus.jetstream().create_key_value(config).await.map(|_| ())
+    bus: Bus,
+    streams: StreamsConfig,
+    /// Whether the route delivers, and why not.
+    state: watch::Sender<(RouteState, String)>,
+    /// The last receipts were lost.
+    is_failing: AtomicBool,
+    /// Told when a receipt could not be stored.
+    failed: Notify,
 }
 
 /// Tells that an event is not for a route.
@@ -60,7 +64,8 @@ pub(crate) async fn note_filtered(route: &Route, event: &Event) {
                 &receipt::key(&EventKey::of(event), &receipts.route),
                 &Receipt::done(Outcome::Filtered),
             )
-            .await;
+            .await
+            .ok();
     }
 }
 
@@ -106,54 +111,135 @@ impl<'a> Batch<'a> {
         self.found.push((EventKey::of(event), receipt));
     }
 
-    /// Stores them, again and again while the bus is away. `false` if the route stops before.
-    pub(crate) async fn store(mut self) -> bool {
-        let Some(receipts) = self.route.receipts() else { return true };
-        receipts
-            .note_state(self.route.hold().state(), self.failure.as_deref().unwrap_or_default())
-            .await;
-        loop {
-            let stored = join_all(self.found.iter().map(|(event, receipt)| async {
-                receipts.put(&receipt::key(event, &receipts.route), receipt).await
-            }));
-            let stored = stored.await;
-            let mut stored = stored.iter();
-            self.found.retain(|_| stored.next() == Some(&false));
-            if self.found.is_empty() {
-                return true;
-            }
-            tokio::select! {
-                () = self.route.stopping() => return false,
-                () = sleep(SETTLE_AGAIN) => {}
-            }
-        }
+    /// Stores them, or gives up after a while.
+    pub(crate) async fn store(self) {
+        let Some(receipts) = self.route.receipts() else { return };
+        receipts.note_state(self.route.hold().state(), self.failure.unwrap_or_default());
+        receipts.put_all(self.route, self.found).await;
     }
 }
 
 impl Receipts {
     /// Those of one route.
-    pub(crate) fn new(route: &str, bus: &Bus) -> Self {
+    pub(crate) fn new(route: &str, bus: &Bus, streams: &StreamsConfig) -> Self {
         Self {
             route: route.to_owned(),
             publisher: Publisher::new(bus.clone()),
-            state: AtomicU8::new(UNKNOWN),
+            bus: bus.clone(),
+            streams: streams.clone(),
+            state: watch::Sender::new((RouteState::Open, String::new())),
+            is_failing: AtomicBool::new(false),
+            failed: Notify::new(),
         }
     }
 
-    /// Stores whether the route delivers, if that has changed.
-    pub(crate) async fn note_state(&self, state: RouteState, detail: &str) {
-        if self.state.swap(state as u8, Ordering::Relaxed) == state as u8 {
-            return;
+    /// Makes the bucket if it is not there.
+    pub(crate) async fn provide(&self) -> Result<(), CreateKeyValueError> {
+        let jetstream = self.bus.jetstream();
+        if jetstream.get_key_value(receipt::BUCKET).await.is_ok() {
+            return Ok(());
         }
-        let delivers = state == RouteState::Open;
-        let receipt = RouteReceipt { delivers, detail: detail.to_owned() };
-        if !self.put(&receipt::route_key(&self.route), &receipt).await {
-            self.state.store(UNKNOWN, Ordering::Relaxed);
+        let config = kv::Config {
+            bucket: receipt::BUCKET.to_owned(),
+            description: "What became of events on routes of Event Bus Bridge".to_owned(),
+            max_age: self.streams.duplicate_window(StreamRole::Events),
+            num_replicas: self.streams.replicas(StreamRole::Events),
+            ..kv::Config::default()
+        };
+        jetstream.create_key_value(config).await.map(|_| ())
+    }
+
+    /// Stores the state of the route whenever it changes, and makes the bucket again if it is gone, until the route stops.
+    pub(crate) async fn keep(&self, route: &Route) {
+        let mut states = self.state.subscribe();
+        loop {
+            let (state, detail) = states.borrow_and_update().clone();
+            let receipt = RouteReceipt { delivers: state == RouteState::Open, detail };
+            let stored = self.put(&receipt::route_key(&self.route), &receipt).await;
+            if let Err(error) = &stored {
+                tracing::debug!(route = self.route, error = %Chain(error), "the state of a route could not be stored");
+                self.provide_again().await;
+            }
+            tokio::select! {
+                () = route.stopping() => return,
+                // The sender is part of `self`.
+                _ = states.changed() => {}
+                () = self.failed.notified() => {
+                    self.provide_again().await;
+                    sleep(LOOK_AGAIN).await;
+                }
+                () = sleep(LOOK_AGAIN), if stored.is_err() => {}
+            }
         }
     }
 
-    /// `false` if the bus does not take it now.
-    async fn put(&self, key: &str, value: &impl Serialize) -> bool {
+    /// Whether the route delivers, from now on.
+    fn note_state(&self, state: RouteState, detail: String) {
+        self.state.send_if_modified(|noted| {
+            let is_news = noted.0 != state;
+            if is_news {
+                *noted = (state, detail);
+            }
+            is_news
+        });
+    }
+
+    async fn provide_again(&self) {
+        match timeout(LOOK_WITHIN, self.provide()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(route = self.route, error = %Chain(&error), "the bucket of receipts cannot be made");
+            }
+            Err(_) => {
+                tracing::debug!(route = self.route, "the bucket of receipts cannot be looked at")
+            }
+        }
+    }
+
+    async fn put_all(&self, route: &Route, mut found: Vec<(EventKey, Receipt)>) {
+        // Those after the first that were lost are not worth a wait.
+        let patience =
+            if self.is_failing.load(Ordering::Relaxed) { Duration::ZERO } else { PATIENCE };
+        let mut deadline = Instant::now() + patience;
+        while !found.is_empty() {
+            let stored = join_all(found.iter().map(|(event, receipt)| async {
+                self.put(&receipt::key(event, &self.route), receipt).await
+            }));
+            let stored = stored.await;
+            let mut each = stored.iter();
+            found.retain(|_| each.next().is_some_and(Result::is_err));
+            let Some(error) = stored.iter().find_map(|each| each.as_ref().err()) else {
+                if self.is_failing.swap(false, Ordering::Relaxed) {
+                    tracing::info!(route = self.route, "receipts are stored again");
+                }
+                return;
+            };
+            self.failed.notify_one();
+            if !self.bus.connected() {
+                // Nothing can be settled meanwhile either.
+                deadline = Instant::now() + patience;
+            }
+            if route.is_stopping() || Instant::now() >= deadline {
+                return self.lose(route, found.len(), error);
+            }
+            tokio::select! {
+                () = route.stopping() => {}
+                () = sleep(TRY_AGAIN) => {}
+            }
+        }
+    }
+
+    fn lose(&self, route: &Route, count: usize, error: &PublishError) {
+        route.metrics().receipts_lost.inc_by(count as u64);
+        if !self.is_failing.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                route = self.route, error = %Chain(error),
+                "receipts cannot be stored and are lost; events are delivered all the same, and those who wait for them hear nothing"
+            );
+        }
+    }
+
+    async fn put(&self, key: &str, value: &impl Serialize) -> Result<(), PublishError> {
         let payload = serde_json::to_vec(value).unwrap_or_default();
         let outgoing = Outgoing {
             subject: receipt::subject(key).into(),
@@ -163,12 +249,6 @@ impl Receipts {
             dedup_id: &Uuid::new_v4().to_string(),
             stream: receipt::STREAM,
         };
-        match self.publisher.publish(outgoing, Instant::now() + STORE_WITHIN).await {
-            Ok(_) => true,
-            Err(error) => {
-                tracing::warn!(route = self.route, key, error = %Chain(&error), "a receipt could not be stored");
-                false
-            }
-        }
+        self.publisher.publish(outgoing, Instant::now() + TRY_WITHIN).await.map(|_| ())
     }
 }

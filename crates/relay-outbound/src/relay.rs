@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use event_bus_core::Chain;
 use event_bus_core::wire;
-use event_bus_runtime::bus::{
-    BusConfig, ProvisionError, StreamRole, StreamsConfig, keep_provisioned, supervise,
-};
+use event_bus_runtime::bus::{BusConfig, ProvisionError, StreamRole, keep_provisioned, supervise};
 use event_bus_runtime::{Bus, Clock, Metrics as Registry, Readiness, Secret, SecretResolver};
 use futures_util::future::select_all;
 use tokio::sync::watch;
@@ -19,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 use crate::address::AddressGuard;
 use crate::config::{Config, RouteConfig};
 use crate::consumers::{self, Wanted};
-use crate::hold::RouteState;
 use crate::incoming::Lane;
 use crate::metrics::Metrics;
 use crate::objects::Objects;
@@ -28,7 +25,7 @@ use crate::set_up::{SET_UP_AGAIN, SetUp};
 use crate::sinks::{self, Paces, SinkConfig, SinkContext};
 use crate::store::StreamNames;
 use crate::task::{Ended, unless_asked, until_asked};
-use crate::{intake, janitor, monitor, receipts};
+use crate::{intake, janitor, monitor};
 
 /// How long the last acknowledgements may take to leave.
 const FLUSH_WITHIN: Duration = Duration::from_secs(2);
@@ -282,6 +279,7 @@ impl Relay {
             sink,
             bus: &self.environment.bus,
             names: &self.names,
+            streams: &self.environment.bus_config.streams,
             schedules,
             metrics: &self.metrics,
         };
@@ -366,7 +364,6 @@ impl Relay {
         let running = run_route(
             Arc::clone(&route),
             Arc::clone(&self.names),
-            self.environment.bus_config.streams.clone(),
             routes.schedules,
             config.grace,
             routes.set_up.clone(),
@@ -418,7 +415,6 @@ async fn fires_schedules(bus: &Bus, stream: &str) -> bool {
 async fn run_route(
     route: Arc<Route>,
     names: Arc<StreamNames>,
-    streams: StreamsConfig,
     schedules: bool,
     grace: Duration,
     state: SetUp,
@@ -434,12 +430,10 @@ async fn run_route(
     );
     let retries = Wanted::retries(&names, &config.name, window, schedules);
     route.metrics().state.set(0);
-    if let Some(receipts) = route.receipts() {
-        let provided = state.until_done(&route, || receipts::provide(route.bus(), &streams)).await;
-        if provided.is_none() {
-            return;
-        }
-        receipts.note_state(RouteState::Open, "").await;
+    if let Some(receipts) = route.receipts()
+        && state.until_done(&route, || receipts.provide()).await.is_none()
+    {
+        return;
     }
     for (lane, wanted) in [(Lane::Events, &events), (Lane::Retries, &retries)] {
         match state.until_done(&route, || consumers::ensure(route.bus(), wanted)).await {
@@ -459,6 +453,11 @@ async fn run_route(
             limit(&retries),
             grace
         ),
+        async {
+            if let Some(receipts) = route.receipts() {
+                receipts.keep(&route).await;
+            }
+        },
     );
     if tokio::time::timeout(CLOSE_WITHIN, route.close()).await.is_err() {
         tracing::warn!(route = route.name(), "the sink did not close in time");

@@ -8,7 +8,7 @@ use event_bus_core::delivery::DeliveryError;
 use event_bus_core::event::Event;
 use event_bus_core::schedule::Schedule;
 use event_bus_core::subject::Pattern;
-use event_bus_runtime::bus::Publisher;
+use event_bus_runtime::bus::{Publisher, StreamsConfig};
 use event_bus_runtime::{Bus, Clock};
 use governor::DefaultDirectRateLimiter;
 use time::OffsetDateTime;
@@ -68,6 +68,8 @@ pub(crate) struct RouteContext<'a> {
     pub bus: &'a Bus,
     /// Names of the streams.
     pub names: &'a Arc<StreamNames>,
+    /// Their settings.
+    pub streams: &'a StreamsConfig,
     /// Whether the server fires schedules.
     pub schedules: bool,
     /// The relay's metrics.
@@ -116,7 +118,9 @@ impl Route {
             objects: context.sink.objects.clone(),
             claimed: tokio::sync::Mutex::default(),
             store,
-            receipts: config.receipts.then(|| Receipts::new(&config.name, context.bus)),
+            receipts: config
+                .receipts
+                .then(|| Receipts::new(&config.name, context.bus, context.streams)),
             sink,
             clock: context.sink.clock.clone(),
             bus: context.bus.clone(),

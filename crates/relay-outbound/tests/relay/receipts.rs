@@ -1,5 +1,6 @@
 //! What becomes of events is kept for those who wait for it.
 
+use async_nats::jetstream::stream;
 use event_bus_core::key::EventKey;
 use event_bus_core::wire::receipt::{self, Outcome, Receipt, RouteReceipt};
 use serde::de::DeserializeOwned;
@@ -84,5 +85,62 @@ async fn a_route_without_receipts_makes_no_bucket() {
     world.publish("fleet.a", &event("e")).await;
     sink.wait_for(1, LONG).await;
     assert!(world.jetstream.get_key_value(receipt::BUCKET).await.is_err());
+    relay.stop().await;
+}
+
+/// Nothing more can be stored in the bucket.
+async fn fill_up(world: &World) {
+    let stream = world.jetstream.get_stream(receipt::STREAM).await.unwrap();
+    let config = stream::Config {
+        max_bytes: 1,
+        discard: stream::DiscardPolicy::New,
+        ..stream.cached_info().config.clone()
+    };
+    world.jetstream.update_stream(config).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_was_delivered_while_its_route_stops_is_not_delivered_again() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    let text = route("full", "fleet.>", &sink.url(), "receipts = true");
+    let relay = world.relay(&text).await;
+    fill_up(&world).await;
+    world.publish("fleet.a", &event("once")).await;
+    sink.wait_for(1, LONG).await;
+    relay.stop().await;
+    let relay = world.relay(&text).await;
+    world.publish("fleet.a", &event("next")).await;
+    world.wait_for_settled("full").await;
+    assert_eq!(sink.requests().len(), 2, "once and next");
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_takes_nothing_stops_no_delivery() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    let more = "receipts = true\nwindow = 1";
+    let relay = world.relay(&route("full", "fleet.>", &sink.url(), more)).await;
+    fill_up(&world).await;
+    for number in 0..3 {
+        world.publish("fleet.a", &event(&format!("e{number}"))).await;
+    }
+    world.wait_for_settled("full").await;
+    assert_eq!(sink.requests().len(), 3);
+    let lost = "relay_outbound_receipts_lost_total{route=\"full\"}";
+    poll_until(LONG, "the lost receipts", async || (relay.metric(lost) == Some(3.0)).then_some(()))
+        .await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_was_deleted_is_made_again() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    let relay = world.relay(&route("gone", "fleet.>", &sink.url(), "receipts = true")).await;
+    world.jetstream.delete_key_value(receipt::BUCKET).await.unwrap();
+    world.publish("fleet.a", &event("e")).await;
+    wait_for(&world, "e", "gone", Outcome::Delivered).await;
     relay.stop().await;
 }
