@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::context::CreateKeyValueError;
-use async_nats::jetstream::kv;
+use async_nats::jetstream::{kv, stream};
 use bytes::Bytes;
 use event_bus_core::Chain;
 use event_bus_core::event::Event;
@@ -133,16 +133,17 @@ impl Receipts {
         }
     }
 
-    /// Makes the bucket if it is not there.
+    /// Makes the bucket if it is not there, and lets it keep receipts for longer if it forgets them too early.
     pub(crate) async fn provide(&self) -> Result<(), CreateKeyValueError> {
         let jetstream = self.bus.jetstream();
-        if jetstream.get_key_value(receipt::BUCKET).await.is_ok() {
+        if let Ok(bucket) = jetstream.get_key_value(receipt::BUCKET).await {
+            self.keep_for_longer(&bucket.stream.cached_info().config).await;
             return Ok(());
         }
         let config = kv::Config {
             bucket: receipt::BUCKET.to_owned(),
             description: "What became of events on routes of Event Bus Bridge".to_owned(),
-            max_age: self.streams.duplicate_window(StreamRole::Events),
+            max_age: self.max_age(),
             num_replicas: self.streams.replicas(StreamRole::Events),
             ..kv::Config::default()
         };
@@ -182,6 +183,27 @@ impl Receipts {
             }
             is_news
         });
+    }
+
+    /// Receipts are kept as long as the stream of events knows a repeated event.
+    fn max_age(&self) -> Duration {
+        self.streams.duplicate_window(StreamRole::Events)
+    }
+
+    async fn keep_for_longer(&self, have: &stream::Config) {
+        let max_age = self.max_age();
+        if have.max_age.is_zero() || have.max_age >= max_age {
+            return;
+        }
+        let wanted = stream::Config { max_age, ..have.clone() };
+        match self.bus.jetstream().update_stream(wanted).await {
+            Ok(_) => tracing::info!(?max_age, "the bucket of receipts keeps them for longer now"),
+            Err(error) => tracing::warn!(
+                stream = receipt::STREAM, have = ?have.max_age, ?max_age, error = %Chain(&error),
+                "receipts are forgotten before events are; run: nats stream edit {} --max-age={}s",
+                receipt::STREAM, max_age.as_secs_f64().ceil()
+            ),
+        }
     }
 
     async fn provide_again(&self) {

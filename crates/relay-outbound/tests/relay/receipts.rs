@@ -1,5 +1,7 @@
 //! What becomes of events is kept for those who wait for it.
 
+use std::time::Duration;
+
 use async_nats::jetstream::stream;
 use event_bus_core::key::EventKey;
 use event_bus_core::wire::receipt::{self, Outcome, Receipt, RouteReceipt};
@@ -143,4 +145,19 @@ async fn a_bucket_that_was_deleted_is_made_again() {
     world.publish("fleet.a", &event("e")).await;
     wait_for(&world, "e", "gone", Outcome::Delivered).await;
     relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_are_kept_as_long_as_events_are_known_and_never_for_less() {
+    let mut world = World::start().await;
+    let sink = CaptureSink::start().await;
+    let text = route("aged", "fleet.>", &sink.url(), "receipts = true");
+    for (window, expected) in [(60, 60), (120, 120), (90, 120)] {
+        world.events.duplicate_window = Some(Duration::from_secs(window));
+        let relay = world.relay(&text).await;
+        let stream = world.jetstream.get_stream(receipt::STREAM).await.unwrap();
+        assert_eq!(stream.cached_info().config.max_age, Duration::from_secs(expected), "{window}");
+        relay.stop().await;
+        world.jetstream.delete_stream("EVENTS").await.unwrap();
+    }
 }
