@@ -41,6 +41,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long one look may take.
 const LOOK_WITHIN: Duration = Duration::from_secs(5);
 
+/// Longest time between two times that a state is stored.
+const STATE_EVERY: Duration = Duration::from_secs(600);
+
 /// The receipts of a route that has some.
 #[derive(Debug)]
 pub(crate) struct Receipts {
@@ -151,8 +154,12 @@ impl Receipts {
     }
 
     /// Stores the state of the route whenever it changes, and makes the bucket again if it is gone, until the route stops.
+    ///
+    /// That a route does not deliver is stored again before the bucket forgets it. That it delivers is not: a route of which
+    /// nothing is known does, and another replica may know better.
     pub(crate) async fn keep(&self, route: &Route) {
         let mut states = self.state.subscribe();
+        let before_it_is_forgotten = (self.max_age() / 4).min(STATE_EVERY);
         loop {
             let (state, detail) = states.borrow_and_update().clone();
             let receipt = RouteReceipt { delivers: state == RouteState::Open, detail };
@@ -170,6 +177,7 @@ impl Receipts {
                     sleep(LOOK_AGAIN).await;
                 }
                 () = sleep(LOOK_AGAIN), if stored.is_err() => {}
+                () = sleep(before_it_is_forgotten), if state != RouteState::Open => {}
             }
         }
     }

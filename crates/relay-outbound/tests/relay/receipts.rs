@@ -7,6 +7,7 @@ use event_bus_core::key::EventKey;
 use event_bus_core::wire::receipt::{self, Outcome, Receipt, RouteReceipt};
 use serde::de::DeserializeOwned;
 use testkit::{CaptureSink, Reply, Script, poll_until};
+use time::OffsetDateTime;
 
 use crate::world::{LONG, World, event, route};
 
@@ -160,4 +161,30 @@ async fn receipts_are_kept_as_long_as_events_are_known_and_never_for_less() {
         relay.stop().await;
         world.jetstream.delete_stream("EVENTS").await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_that_holds_is_known_for_longer_than_receipts_are_kept() {
+    let mut world = World::start().await;
+    let kept = Duration::from_secs(2);
+    world.events.duplicate_window = Some(kept);
+    let sink = CaptureSink::start().await;
+    sink.stop().await;
+    let relay = world.relay(&route("away", "fleet.>", &sink.url(), "receipts = true")).await;
+    for number in 0..10 {
+        world.publish("fleet.a", &event(&format!("e{number}"))).await;
+    }
+    let bucket = world.jetstream.get_key_value(receipt::BUCKET).await.unwrap();
+    let since = async |earliest: Option<OffsetDateTime>| {
+        poll_until(LONG, "the state of the route", async || {
+            let entry = bucket.entry(receipt::route_key("away")).await.unwrap()?;
+            let state: RouteReceipt = serde_json::from_slice(&entry.value).ok()?;
+            let is_new = earliest.is_none_or(|earliest| entry.created > earliest);
+            (!state.delivers && is_new).then_some(entry.created)
+        })
+        .await
+    };
+    let first = since(None).await;
+    since(Some(first + 2 * kept)).await;
+    relay.stop().await;
 }
