@@ -21,7 +21,7 @@ use crate::hold::{NoPass, RouteState, Tries, Unreachable};
 use crate::incoming::{Envelope, Lane};
 use crate::metrics::DeliveryOutcome;
 use crate::origin::{self, UnreadableEvent};
-use crate::receipts::{self, Batch};
+use crate::receipts::Batch;
 use crate::route::Route;
 use crate::settle::{self, Settlement};
 use crate::sinks::Delivery;
@@ -108,7 +108,7 @@ pub(crate) async fn handle(route: &Route, messages: Vec<Message>, lane: Lane) {
             }
         };
         // What is decided already may have to wait for the bus, and the others not for it.
-        tokio::join!(finish_all(route, &settlements), deliveries);
+        tokio::join!(finish_unseen(route, &settlements), deliveries);
     };
     settle::while_held(held, work).await;
 }
@@ -201,7 +201,6 @@ async fn prepare(route: &Route, envelope: &Envelope) -> Prepared {
         }
     };
     if envelope.lane == Lane::Events && route.filter().rules_out(&event) {
-        receipts::note_filtered(route, &event).await;
         return Prepared::Settle(Settlement::Filtered);
     }
     match ClaimCheck::of(&event) {
@@ -211,12 +210,7 @@ async fn prepare(route: &Route, envelope: &Envelope) -> Prepared {
             Some(Settlement::Retry(_)) if !route.room().await => {
                 Prepared::Settle(Settlement::Returned)
             }
-            Some(settlement) => {
-                if matches!(settlement, Settlement::Filtered) {
-                    receipts::note_filtered(route, &event).await;
-                }
-                Prepared::Settle(settlement)
-            }
+            Some(settlement) => Prepared::Settle(settlement),
             None => Prepared::Deliver(event),
         },
     }
@@ -259,7 +253,9 @@ async fn deliver_claimed(route: &Route, item: &Item, event: Event, check: &Claim
         };
         match claimed::fetch(route, &item.envelope, &event, check).await {
             Ok(event) => return deliver_with_room(route, vec![Open { item, event }]).await,
-            Err(Unfetched::Settled(settlement)) => return finish(route, item, &settlement).await,
+            Err(Unfetched::Settled(settlement)) => {
+                return finish_unseen(route, &[(item, settlement)]).await;
+            }
             Err(Unfetched::Later) => drop(turn),
         }
         goes_on = wait_for_bus(route).await;
@@ -276,7 +272,9 @@ async fn deliver_later(route: &Route, item: &Item) {
             Prepared::Fetch(event, check) => {
                 return deliver_claimed(route, item, event, &check).await;
             }
-            Prepared::Settle(settlement) => return finish(route, item, &settlement).await,
+            Prepared::Settle(settlement) => {
+                return finish_unseen(route, &[(item, settlement)]).await;
+            }
             Prepared::Later => {}
         }
     }
@@ -413,6 +411,16 @@ async fn give_back(route: &Route, open: Vec<Open<'_>>) {
     let settlements: Vec<_> =
         open.into_iter().map(|open| (open.item, Settlement::Returned)).collect();
     finish_all(route, &settlements).await;
+}
+
+/// Finishes events that no sink has seen.
+async fn finish_unseen(route: &Route, settlements: &[(&Item, Settlement)]) {
+    let mut receipts = Batch::of(route);
+    for (item, settlement) in settlements {
+        receipts.add_unseen(&item.envelope, settlement);
+    }
+    receipts.store().await;
+    finish_all(route, settlements).await;
 }
 
 async fn finish_all(route: &Route, settlements: &[(&Item, Settlement)]) {

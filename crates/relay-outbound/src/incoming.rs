@@ -4,8 +4,12 @@ use async_nats::HeaderMap;
 use async_nats::jetstream::Message;
 use bytes::Bytes;
 use event_bus_core::event::{DecodeError, Event, nats};
+use event_bus_core::key::EventKey;
 use event_bus_core::wire::{self, Attempts, Delivery, InvalidRecord, Origin, Retry, header};
 use time::OffsetDateTime;
+
+/// Headers that tell which event it is.
+const KEY_HEADERS: [&str; 3] = ["ce-specversion", "ce-id", "ce-source"];
 
 /// Which of a route's two consumers gave a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,5 +111,15 @@ impl Envelope {
             headers.filter_map(|(name, values)| Some((name.as_ref(), values.first()?.as_str()))),
             payload,
         )
+    }
+
+    /// The key of the event by its headers, which can be read even if the event cannot.
+    pub fn key(&self) -> Option<EventKey> {
+        let headers = self.headers.iter();
+        let headers = headers
+            .filter_map(|(name, values)| Some((name.as_ref(), values.first()?.as_str())))
+            .filter(|(name, _)| KEY_HEADERS.iter().any(|key| key.eq_ignore_ascii_case(name)));
+        let named = [("ce-type", "unknown")].into_iter().chain(headers);
+        nats::decode(named, Bytes::new()).ok().map(|event| EventKey::of(&event))
     }
 }

@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
 use crate::hold::RouteState;
+use crate::incoming::Envelope;
 use crate::route::Route;
 use crate::settle::Settlement;
 use crate::sinks::Delivery;
@@ -57,19 +58,6 @@ pub(crate) struct Receipts {
     is_failing: AtomicBool,
     /// Told when a receipt could not be stored.
     failed: Notify,
-}
-
-/// Tells that an event is not for a route.
-pub(crate) async fn note_filtered(route: &Route, event: &Event) {
-    if let Some(receipts) = route.receipts() {
-        receipts
-            .put(
-                &receipt::key(&EventKey::of(event), &receipts.route),
-                &Receipt::done(Outcome::Filtered),
-            )
-            .await
-            .ok();
-    }
 }
 
 /// The receipts of a batch.
@@ -114,10 +102,34 @@ impl<'a> Batch<'a> {
         self.found.push((EventKey::of(event), receipt));
     }
 
+    /// What became of an event that no sink has seen.
+    pub(crate) fn add_unseen(&mut self, envelope: &Envelope, settlement: &Settlement) {
+        if self.route.receipts().is_none() {
+            return;
+        }
+        let receipt = match settlement {
+            // Nobody waits for a subject that the route does not carry.
+            Settlement::Filtered if !self.route.subscribes_to(&envelope.origin.subject) => return,
+            Settlement::Filtered => Receipt::done(Outcome::Filtered),
+            Settlement::DeadLetter(letter) => {
+                Receipt::failed(Outcome::DeadLettered, letter.status, &letter.detail)
+            }
+            Settlement::Delivered
+            | Settlement::Retry(_)
+            | Settlement::NotDue(_)
+            | Settlement::Returned => return,
+        };
+        self.found.extend(envelope.key().map(|key| (key, receipt)));
+    }
+
     /// Stores them, or gives up after a while.
     pub(crate) async fn store(self) {
         let Some(receipts) = self.route.receipts() else { return };
-        receipts.note_state(self.route.hold().state(), self.failure.unwrap_or_default());
+        let state = self.route.hold().state();
+        // Why a route does not deliver, only a failure can tell.
+        if state == RouteState::Open || self.failure.is_some() {
+            receipts.note_state(state, self.failure.unwrap_or_default());
+        }
         receipts.put_all(self.route, self.found).await;
     }
 }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use async_nats::jetstream::stream;
+use bytes::Bytes;
+use event_bus_core::event::nats;
 use event_bus_core::key::EventKey;
 use event_bus_core::wire::receipt::{self, Outcome, Receipt, RouteReceipt};
 use serde::de::DeserializeOwned;
@@ -186,5 +188,34 @@ async fn a_route_that_holds_is_known_for_longer_than_receipts_are_kept() {
     };
     let first = since(None).await;
     since(Some(first + 2 * kept)).await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filtered_event_is_told_as_soon_as_the_bucket_is_back() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    for (name, more) in
+        [("typed", "types = [\"com.example.other\"]"), ("judged", "filter = \"id == ''\"")]
+    {
+        let more = format!("receipts = true\n{more}");
+        let relay = world.relay(&route(name, "fleet.>", &sink.url(), &more)).await;
+        world.jetstream.delete_key_value(receipt::BUCKET).await.unwrap();
+        world.publish("fleet.a", &event(name)).await;
+        wait_for(&world, name, name, Outcome::Filtered).await;
+        relay.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_cannot_be_read_is_told_to_be_a_dead_letter() {
+    let world = World::start().await;
+    let sink = CaptureSink::start().await;
+    let relay = world.relay(&route("broken", "fleet.>", &sink.url(), "receipts = true")).await;
+    let (headers, _) = nats::encode_structured(&event("b \u{20ac}"));
+    world.publish_raw("fleet.a", headers, Bytes::from_static(b"{")).await;
+    let receipt = wait_for(&world, "b \u{20ac}", "broken", Outcome::DeadLettered).await;
+    assert!(!receipt.detail.is_empty());
+    world.wait_for_dead_letters(1).await;
     relay.stop().await;
 }
