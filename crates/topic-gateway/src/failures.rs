@@ -9,6 +9,9 @@ use crate::outcomes::Known;
 use crate::profile::Profile;
 use crate::topic::Destination;
 
+/// What becomes of an event of which nothing was heard: the destination may have it.
+const UNKNOWN: &str = "the event is kept; whether the destination has it is not known yet";
+
 /// `waited` is how long it was waited for, if it was. One entry for each destination that does not have the event, in their order.
 pub(crate) fn problems(
     destinations: &[Destination],
@@ -26,7 +29,7 @@ pub(crate) fn problems(
                     Some(waited) => format!("no confirmation within {} s", waited.as_secs()),
                     None => "too many requests wait for a confirmation".to_owned(),
                 };
-                (detail, fate(Outcome::Waiting))
+                (detail, UNKNOWN)
             }
         };
         let message = format!("{}; {fate}", worded(destination.kind, &detail, profile));
@@ -123,7 +126,7 @@ mod tests {
                 ("kafka", "Kafka writer failed: queue full; the event is kept and tried again"),
                 (
                     "postgres",
-                    "The Postgres writer failed with unknown error: no confirmation within 7 s; the event is kept and delivered once the destination is back"
+                    "The Postgres writer failed with unknown error: no confirmation within 7 s; the event is kept; whether the destination has it is not known yet"
                 ),
             ]
         );

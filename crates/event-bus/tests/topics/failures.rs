@@ -12,10 +12,11 @@ use crate::world::{Answer, LONG, Message, Mood, Part, TEST, World};
 const SINKS: [&str; 3] = ["kafka", "eventbridge", "postgres"];
 
 /// What follows on the words of the reference.
-const FATES: [&str; 3] = [
+const FATES: [&str; 4] = [
     "; the event is kept and delivered once the destination is back",
     "; the event is kept and tried again",
     "; the event is kept as a dead letter",
+    "; the event is kept; whether the destination has it is not known yet",
 ];
 
 /// One way for each destination to fail, and how its answer begins.
