@@ -1,11 +1,12 @@
 //! What became of an event on its routes: receipts of the relays, as they are stored, and those that were stored before.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use async_nats::jetstream::context::KeyValueError;
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind, KeyValueError};
 use async_nats::jetstream::kv::Store;
 use bytes::Bytes;
 use event_bus_core::Chain;
@@ -23,7 +24,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// How long the receipt of a route that does not deliver is waited for: another replica may reach the destination.
 const HELD_PATIENCE: Duration = Duration::from_millis(500);
 
-/// Time to read receipts where nobody waits for more of them.
+/// Time to read receipts when nobody waits for more of them.
 const READ_WITHIN: Duration = Duration::from_secs(1);
 
 /// Receipts that may wait in one request; a route has few.
@@ -91,16 +92,41 @@ impl Outcomes {
     async fn hear(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         // The subjects by which the bucket stores, so that one message is both kept and heard.
         let mut heard = self.0.bus.client().subscribe(receipt::subject(">")).await?;
-        // What was said of routes before; a bucket that no relay has made yet says nothing.
-        if let Ok(bucket) = self.bucket().await {
-            for route in self.0.routes.load_full().iter() {
-                if let Some(value) = bucket.get(receipt::route_key(route)).await? {
-                    self.note_route(route, &value);
+        let mut connection = self.0.bus.connection();
+        connection.mark_unchanged();
+        self.read_routes().await?;
+        loop {
+            tokio::select! {
+                message = heard.next() => match message {
+                    Some(message) => self.note(message.subject.as_str(), &message.payload),
+                    None => return Ok(()),
+                },
+                // The subscription outlives a connection, and what was said meanwhile is missing.
+                Ok(()) = connection.changed() => {
+                    if *connection.borrow_and_update() {
+                        self.read_routes().await?;
+                    }
                 }
             }
         }
-        while let Some(message) = heard.next().await {
-            self.note(message.subject.as_str(), &message.payload);
+    }
+
+    /// Reads what was said of routes before; a bucket that no relay has made yet says nothing.
+    async fn read_routes(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let bucket = match self.bucket().await {
+            Ok(bucket) => Some(bucket),
+            Err(error) if is_absent(&error) => None,
+            Err(error) => return Err(error.into()),
+        };
+        for route in self.0.routes.load_full().iter() {
+            let value = match &bucket {
+                Some(bucket) => bucket.get(receipt::route_key(route)).await?,
+                None => None,
+            };
+            match value {
+                Some(value) => self.note_route(route, &value),
+                None => drop(self.held_routes().remove(route)),
+            }
         }
         Ok(())
     }
@@ -124,7 +150,7 @@ impl Outcomes {
 
     fn note_route(&self, route: &str, payload: &[u8]) {
         let Ok(state) = serde_json::from_slice::<RouteReceipt>(payload) else { return };
-        let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held_routes();
         if state.delivers {
             held.remove(route);
         } else {
@@ -133,8 +159,11 @@ impl Outcomes {
     }
 
     fn held(&self, route: &str) -> Option<String> {
-        let held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.get(route).cloned()
+        self.held_routes().get(route).cloned()
+    }
+
+    fn held_routes(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn bucket(&self) -> Result<Store, KeyValueError> {
@@ -152,8 +181,9 @@ impl Outcomes {
 }
 
 impl Waiter {
-    /// What is known of the event on each of these routes, at the latest at the deadline. `was_there` says that the event
-    /// was stored before, so that its receipts may have been stored before as well.
+    /// What is known of the event on each of these routes. It waits until the deadline at the latest, and then reads once
+    /// what it may have missed. `was_there` says that the event was stored before, so that its receipts may have been
+    /// stored before as well.
     pub async fn outcome(
         mut self,
         routes: &[String],
@@ -181,6 +211,14 @@ impl Waiter {
                     }
                 }
                 Ok(None) | Err(_) => break,
+            }
+        }
+        if known.contains(&Known::Nothing) {
+            let read = timeout_at(Instant::now() + READ_WITHIN, self.read(routes)).await;
+            for (known, read) in known.iter_mut().zip(read.unwrap_or_default()) {
+                if *known == Known::Nothing {
+                    *known = read;
+                }
             }
         }
         for (route, known) in routes.iter().zip(&mut known) {
@@ -231,4 +269,12 @@ impl Drop for Waiter {
             }
         }
     }
+}
+
+/// Whether there is no bucket, rather than no answer.
+fn is_absent(error: &KeyValueError) -> bool {
+    let source = std::error::Error::source(error);
+    let kind =
+        source.and_then(|source| source.downcast_ref::<GetStreamError>()).map(GetStreamError::kind);
+    matches!(kind, Some(GetStreamErrorKind::JetStream(api)) if api.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }
