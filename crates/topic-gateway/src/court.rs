@@ -1,5 +1,7 @@
 //! What the messages of a request are judged by.
 
+use tokio::sync::Semaphore;
+
 use crate::access;
 use crate::answer::Refusal;
 use crate::json::Value;
@@ -12,13 +14,15 @@ pub(crate) struct Court<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) governed: &'a Governed,
     pub(crate) lane: &'a Lane,
+    /// Places of requests of all topics that wait for destinations.
+    pub(crate) all_waiting: &'a Semaphore,
     pub(crate) subject: Option<&'a str>,
 }
 
 impl Court<'_> {
-    /// A place to wait for destinations; none if too many requests of the topic have one.
+    /// A place to wait for destinations; none if too many requests of the topic, or of all topics, have one.
     pub(crate) fn place(&self) -> Option<Place<'_>> {
-        Place::take(&self.lane.waiting, self.lane.metrics.waiting())
+        Place::take(&self.lane.waiting, self.lane.metrics.waiting())?.and(self.all_waiting)
     }
 
     /// Who may send what, and whether it fits.

@@ -28,7 +28,7 @@ use crate::health::{self, Probe};
 use crate::json::Limits;
 #[cfg(feature = "postgres")]
 use crate::lane::Place;
-use crate::lane::Table;
+use crate::lane::{self, Table};
 use crate::metrics::GatewayMetrics;
 use crate::outcomes::Outcomes;
 use crate::payload_log::PayloadLog;
@@ -154,6 +154,7 @@ pub(crate) struct Shared {
     pub(crate) stats: Option<Stats>,
     pub(crate) room: Room,
     pub(crate) permits: Semaphore,
+    pub(crate) all_waiting: Semaphore,
     pub(crate) started: Instant,
 }
 
@@ -181,6 +182,7 @@ impl Gateway {
             stats: parts.stats,
             room: Room::new(settings.max_bytes_in_flight),
             permits: Semaphore::new(settings.max_concurrent_requests),
+            all_waiting: lane::all_waiting(settings.max_connections),
             settings,
             started: Instant::now(),
         }))

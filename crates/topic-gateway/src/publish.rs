@@ -89,7 +89,7 @@ impl Gateway {
         body: B,
         topic: &str,
     ) -> Result<Taken, Refusal> {
-        let Shared { settings, permits, metrics, table, .. } = &*self.0;
+        let Shared { settings, permits, all_waiting, metrics, table, .. } = &*self.0;
         let place = Place::take(permits, &metrics.in_flight);
         let place = place.ok_or_else(|| busy(settings.profile))?;
         let body = self.read(body).await?;
@@ -109,7 +109,7 @@ impl Gateway {
             return Err(Refusal { reason: Some(Reason::NobodyAllowed), ..refusal });
         }
         let governed = rules.topic(topic).ok_or_else(|| Refusal::no_topic(topic))?;
-        let court = Court { rules, governed, lane: table.lane(topic), subject };
+        let court = Court { rules, governed, lane: table.lane(topic), all_waiting, subject };
         let (messages, array): (Vec<_>, _) = match &sent {
             Sent::Value(array) if let Some(items) = several(array, Some(governed)) => {
                 batch::check_count(items.len(), settings.max_batch)?;
