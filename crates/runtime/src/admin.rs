@@ -196,10 +196,13 @@ async fn show_metrics(State(admin): State<Admin>) -> impl IntoResponse {
 
 async fn take_over(admin: Admin, reload: ReloadHandle) -> Response {
     match reload.ask().await {
-        Ok(Reloaded { needs_restart }) => {
-            Json(json!({ "ok": true, "ts": admin.now(), "needs_restart": needs_restart }))
-                .into_response()
-        }
+        Ok(Reloaded { needs_restart, refused_documents }) => Json(json!({
+            "ok": true,
+            "ts": admin.now(),
+            "needs_restart": needs_restart,
+            "refused_documents": refused_documents,
+        }))
+        .into_response(),
         Err(error) => {
             let title = "the configuration was not taken over";
             let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not_reloaded", title);

@@ -10,6 +10,8 @@ const WAITING: usize = 4;
 pub struct Reloaded {
     /// Keys that have changed and need a restart.
     pub needs_restart: Vec<&'static str>,
+    /// Why documents were refused whose last good version stays.
+    pub refused_documents: Vec<String>,
 }
 
 /// Nothing changes, or not all that should have.

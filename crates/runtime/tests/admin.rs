@@ -98,7 +98,10 @@ async fn start_with_commands(terminate_ends: bool) -> Admin {
     serving.spawn(async move {
         let serving = admin::serve_with(listener, service, Metrics::new(), commands, end);
         let mut answers = [
-            Ok(Reloaded { needs_restart: vec!["topics.listen"] }),
+            Ok(Reloaded {
+                needs_restart: vec!["topics.listen"],
+                refused_documents: vec!["access cannot be read".to_owned()],
+            }),
             Err(NotReloaded { reason: "it is wrong".to_owned() }),
         ]
         .into_iter()
@@ -128,6 +131,7 @@ async fn a_reload_is_asked_for_and_answered() {
             (taken.status, &taken.json()["needs_restart"][0]),
             (200, &json!("topics.listen"))
         );
+        assert_eq!(taken.json()["refused_documents"], json!(["access cannot be read"]));
         let refused = admin.ask("POST", path).await;
         assert_eq!((refused.status, &refused.json()["detail"]), (422, &json!("it is wrong")));
         assert_eq!(refused.json()["code"], "not_reloaded");

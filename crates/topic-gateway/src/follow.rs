@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use event_bus_core::Chain;
 use event_bus_runtime::DependencyHandle;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::sleep;
 
 use crate::gateway::Gateway;
@@ -36,14 +36,16 @@ struct State {
     refused: BTreeMap<String, String>,
 }
 
-/// A configuration whose documents can all be used, read and compiled.
-pub struct Prepared {
+/// A configuration whose documents are read and compiled. As long as it is there, nothing else is taken over: it cannot
+/// bring back a document that has changed meanwhile.
+pub struct Prepared<'a> {
+    state: MutexGuard<'a, State>,
     governance: Governance,
     rules: Rules,
-    changed: Vec<Document>,
+    look: Look,
 }
 
-/// Documents of a configuration cannot be used.
+/// Documents of a configuration cannot be used, and have no good version to keep.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .problems.iter().map(|problem| Chain(problem).to_string()).collect::<Vec<_>>().join("; "))]
 pub struct Unusable {
@@ -78,23 +80,30 @@ impl Follower {
         }
     }
 
-    /// Reads the documents of a configuration, which must all be good, and changes nothing.
-    pub async fn prepare(&self, mut wanted: Governance) -> Result<Prepared, Unusable> {
-        wanted.adopt(&self.state.lock().await.governance);
+    /// Reads the documents of a configuration, and changes nothing. One that cannot be used keeps its last good version,
+    /// and must have one.
+    pub async fn prepare(&self, mut wanted: Governance) -> Result<Prepared<'_>, Unusable> {
+        let state = self.state.lock().await;
+        wanted.adopt(&state.governance);
         let look = wanted.look().await;
+        let problems = wanted.without_good_version(&state.governance, &look);
         match wanted.rules() {
-            Some(rules) if look.problems.is_empty() => {
-                Ok(Prepared { governance: wanted, rules, changed: look.changed })
+            Some(rules) if problems.is_empty() => {
+                Ok(Prepared { state, governance: wanted, rules, look })
             }
-            Some(_) | None => Err(Unusable { problems: look.problems.into_values().collect() }),
+            Some(_) | None => Err(Unusable { problems }),
         }
     }
 
-    /// Takes over what was prepared, and follows its documents from now on.
-    pub async fn take(&self, prepared: Prepared) {
-        let Prepared { governance, rules, changed } = prepared;
-        self.state.lock().await.governance = governance;
-        self.put(rules, &changed);
+    /// Takes over what was prepared, and follows its documents from now on. Gives why documents keep their last good
+    /// version, if any does.
+    pub fn take(&self, prepared: Prepared<'_>) -> Vec<String> {
+        let Prepared { mut state, governance, rules, look } = prepared;
+        state.governance = governance;
+        let State { governance, refused } = &mut *state;
+        self.report(governance, refused, &look);
+        self.put(rules, &look.changed);
+        look.problems.values().map(|problem| Chain(problem).to_string()).collect()
     }
 
     fn put(&self, rules: Rules, changed: &[Document]) {

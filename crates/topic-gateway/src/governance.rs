@@ -3,7 +3,7 @@
 //! Each document stands for itself: one that cannot be read or used leaves its own last good version in force, and keeps
 //! no other change from taking effect.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -48,8 +48,8 @@ struct Configured {
 struct Good {
     access: Option<Version<Access>>,
     schemas: HashMap<Location, Version<Schema>>,
-    /// Topics of the registry.
-    listed: Vec<(String, Location)>,
+    /// Topics of the registry; `None` before it was read.
+    listed: Option<Vec<(String, Location)>>,
 }
 
 struct Version<T> {
@@ -172,6 +172,34 @@ impl Governance {
         if self.access != other.access {
             self.good.access = None;
         }
+        if self.registry != other.registry {
+            self.good.listed = None;
+        }
+    }
+
+    /// The problems with documents that have no good version to keep. What a registry has taken in since the configuration
+    /// `before` does not count: it is no topic yet.
+    pub(crate) fn without_good_version(
+        &self,
+        before: &Self,
+        look: &Look,
+    ) -> Vec<Arc<GovernanceError>> {
+        let (access, listed) = (&self.good.access, &self.good.listed);
+        let mut good: HashSet<_> = self.good.schemas.keys().map(Location::to_string).collect();
+        good.extend(access.as_ref().map(|_| self.access.to_string()));
+        if let (Some(registry), Some(listed)) = (&self.registry, listed) {
+            good.insert(registry.location.to_string());
+            if before.registry == self.registry {
+                good.extend(listed.iter().map(|(_, schema)| schema.to_string()));
+            }
+        }
+        for Configured { schema, .. } in &self.configured {
+            if !self.good.schemas.contains_key(schema) {
+                good.remove(&schema.to_string());
+            }
+        }
+        let lacking = look.problems.iter().filter(|(name, _)| !good.contains(*name));
+        lacking.map(|(_, problem)| Arc::clone(problem)).collect()
     }
 
     /// What kind of document a problem is about, by its name in a [`Look`].
@@ -236,6 +264,7 @@ impl Governance {
                 let name = |name: String| format!("{}{}", registry.prefix, name.to_lowercase());
                 let listed: Vec<_> =
                     listed.into_iter().map(|(stem, location)| (name(stem), location)).collect();
+                let listed = Some(listed);
                 let changed = listed != self.good.listed;
                 self.good.listed = listed;
                 changed
@@ -309,7 +338,7 @@ impl Governance {
     /// The topics of the configuration, then those of the registry.
     fn topics(&self) -> Vec<Configured> {
         let mut topics = self.configured.clone();
-        for (name, schema) in &self.good.listed {
+        for (name, schema) in self.good.listed.iter().flatten() {
             let Some(registry) = &self.registry else { continue };
             if topics.iter().any(|known| known.topic.name == *name) {
                 continue;

@@ -2,6 +2,7 @@
 //!
 //! A file that is wrong changes nothing: what runs goes on, and the log says what is wrong. All services check the new
 //! configuration before the first of them takes it. What needs a restart stays as it was at the start, and is named.
+//! New values of secrets reach their services whatever becomes of files and documents.
 
 use event_bus_core::Chain;
 use event_bus_runtime::Secret;
@@ -35,9 +36,10 @@ pub(super) async fn follow(
             tracing::info!("reading the configuration again");
             let reading = services.read_again(&source);
             let Some(read) = shutdown.run_until_cancelled(reading).await else { return };
-            // Values that came with it are taken over with it.
+            // Values that came with it are taken over with it, or by themselves if it is not.
+            let rotated = rotations.has_changed().unwrap_or(false);
             rotations.mark_unchanged();
-            match read {
+            let taken = match read {
                 Ok(new) => {
                     let taken = services.take(&new, &mut doctor).await;
                     if taken.is_ok() {
@@ -47,15 +49,21 @@ pub(super) async fn follow(
                     taken
                 }
                 Err(failure) => Err(failure),
+            };
+            if taken.is_err() && rotated {
+                rotations.mark_changed();
             }
+            taken
         } else {
             tracing::info!("taking over secrets with a new value");
-            services.take(&config, &mut doctor).await
+            services.take_secrets(&config, &mut doctor)
         };
         match &taken {
-            Ok(later) if later.is_empty() => tracing::info!("the new configuration is in use"),
-            Ok(later) => tracing::warn!(
-                keys = later.join(", "),
+            Ok(reloaded) if reloaded.needs_restart.is_empty() => {
+                tracing::info!("the new configuration is in use");
+            }
+            Ok(reloaded) => tracing::warn!(
+                keys = reloaded.needs_restart.join(", "),
                 "the new configuration is in use, but for these changes, which need a restart"
             ),
             Err(failure) => {
@@ -72,14 +80,14 @@ pub(super) async fn follow(
 
 /// What whoever asked is told.
 fn answer(
-    taken: Result<Vec<&'static str>, Failure>,
+    taken: Result<Reloaded, Failure>,
     fetched: Result<(), FetchError>,
 ) -> Result<Reloaded, NotReloaded> {
-    let needs_restart = taken.map_err(|failure| NotReloaded { reason: failure.to_string() })?;
+    let reloaded = taken.map_err(|failure| NotReloaded { reason: failure.to_string() })?;
     fetched.map_err(|error| NotReloaded {
         reason: format!("keys of tokens, and nothing else, stay as they were: {}", Chain(&error)),
     })?;
-    Ok(Reloaded { needs_restart })
+    Ok(reloaded)
 }
 
 impl Services {
@@ -108,20 +116,33 @@ impl Services {
         }
     }
 
-    /// Takes over what can be, and gives the keys of changes that need a restart. `doctor` is the secret in use.
+    /// Takes over what can be, documents of topics included. `doctor` is the secret in use.
     async fn take(
         &self,
         config: &RootConfig,
         doctor: &mut Option<Secret>,
-    ) -> Result<Vec<&'static str>, Failure> {
+    ) -> Result<Reloaded, Failure> {
+        let prepared = match &self.topics {
+            Some(service) => service.prepare(config).await?,
+            None => None,
+        };
+        let mut reloaded = self.take_secrets(config, doctor)?;
+        if let (Some(service), Some(prepared)) = (&self.topics, prepared) {
+            reloaded.refused_documents = service.take(config, prepared);
+        }
+        Ok(reloaded)
+    }
+
+    /// Takes over what can be, but for documents of topics, which are followed by themselves.
+    fn take_secrets(
+        &self,
+        config: &RootConfig,
+        doctor: &mut Option<Secret>,
+    ) -> Result<Reloaded, Failure> {
         let (inbound, outbound) = self.wanted(config)?;
         if let (Some(service), Some(wanted)) = (&self.outbound, outbound) {
             service.relay.check(wanted).map_err(Failure::misuse)?;
         }
-        let topics = match &self.topics {
-            Some(service) => service.prepare(config).await?,
-            None => None,
-        };
         if let (Some(service), Some(wanted)) = (&self.inbound, inbound) {
             // Another reference would reach this service and not the relay; new content of the same one is no change.
             if config.doctor_secret() == self.started.doctor_secret() {
@@ -133,9 +154,6 @@ impl Services {
         if let (Some(service), Some(wanted)) = (&self.outbound, outbound) {
             service.changes.send_replace(wanted.clone());
         }
-        if let (Some(service), Some(prepared)) = (&self.topics, topics) {
-            service.take(config, prepared).await;
-        }
         let mut later = self.started.needs_restart(config);
         later.extend(self.topics.iter().flat_map(|service| service.needs_restart(config)));
         if let (Some(started), Some(wanted)) = (&self.started.inbound, inbound) {
@@ -144,7 +162,7 @@ impl Services {
         if let (Some(started), Some(wanted)) = (&self.started.outbound, outbound) {
             later.extend(restart::of_outbound(started, wanted));
         }
-        Ok(later)
+        Ok(Reloaded { needs_restart: later, refused_documents: Vec::new() })
     }
 
     /// The sections of the services that run; a section that is gone is a mistake rather than a wish to stop.

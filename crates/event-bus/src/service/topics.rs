@@ -180,8 +180,11 @@ impl Bound {
 }
 
 impl TopicsService {
-    /// Reads what a new configuration says of topics, and changes nothing.
-    pub(super) async fn prepare(&self, config: &RootConfig) -> Result<Option<Prepared>, Failure> {
+    /// Reads what a new configuration says of topics, and changes nothing. Documents change only afterwards.
+    pub(super) async fn prepare(
+        &self,
+        config: &RootConfig,
+    ) -> Result<Option<Prepared<'_>>, Failure> {
         let Some(topics) = &config.topics else { return Ok(None) };
         // The wording stays that of the start.
         let topics = Config { compat: self.started.compat, ..topics.clone() };
@@ -192,11 +195,11 @@ impl TopicsService {
         self.follower.prepare(wanted).await.map(Some).map_err(Failure::misuse)
     }
 
-    /// Takes over what was prepared of a configuration.
-    pub(super) async fn take(&self, config: &RootConfig, prepared: Prepared) {
+    /// Takes over what was prepared of a configuration. Gives why documents keep their last good version, if any does.
+    pub(super) fn take(&self, config: &RootConfig, prepared: Prepared<'_>) -> Vec<String> {
         let routes = config.routes_with_receipts().map(|route| route.name.clone()).collect();
         self.outcomes.replace_routes(routes);
-        self.follower.take(prepared).await;
+        self.follower.take(prepared)
     }
 
     /// Keys of a new configuration that need a restart.

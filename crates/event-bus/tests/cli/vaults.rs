@@ -3,7 +3,7 @@
 use std::fs;
 
 use testkit::process::{Output, Running};
-use testkit::{Bin, MotoServer, NatsServer, free_port, poll_until};
+use testkit::{Bin, KeyServer, MotoServer, NatsServer, Signer, free_port, nats, poll_until};
 
 use crate::world::{LONG, event_bus};
 
@@ -59,9 +59,9 @@ impl World {
     }
 
     fn event_bus(&self, arguments: &[&str]) -> Bin {
-        event_bus(arguments)
-            .arg("--config")
+        event_bus(&["--config"])
             .arg(self.folder.path().join("bus.toml"))
+            .args(arguments.iter().copied())
             .env("AWS_ACCESS_KEY_ID", "key")
             .env("AWS_SECRET_ACCESS_KEY", "key")
     }
@@ -109,6 +109,36 @@ async fn the_doctor_reads_secrets_of_a_vault_and_says_which_it_cannot_read() {
     let entry = checked().await;
     assert_eq!(entry["status"], "pass", "{entry}");
     assert_eq!(entry["message"], "every secret can be read from its file or vault (1)");
+}
+
+#[tokio::test]
+async fn a_rotated_secret_is_taken_over_although_a_document_of_topics_cannot_be_used() {
+    let world = World::start("github").await;
+    let keys = KeyServer::start(Signer::a().document()).await;
+    world.create("github", "hunter21-of-github").await;
+    let path = |name: &str| world.folder.path().join(name);
+    let topics = format!(
+        "[topics]\nlisten = '127.0.0.1:{}'\naccess = {:?}\ntokens = {{ keys_url = '{}' }}\n\
+         [[topics.topic]]\nname = 'orders'\nschema = {:?}\nid = 'id'\n",
+        free_port(),
+        path("access.json"),
+        keys.url(),
+        path("orders.json"),
+    );
+    fs::write(path("access.json"), "{}").unwrap();
+    fs::write(path("orders.json"), "{}").unwrap();
+    let text = fs::read_to_string(path("bus.toml")).unwrap();
+    fs::write(path("bus.toml"), text + &topics).unwrap();
+    let up = world.event_bus(&["up", "--nats-port", "0", "--data"]);
+    let up = up.arg(path("data"));
+    let running = up.arg("--nats-server").arg(nats::locate(nats::NEWEST)).spawn();
+    world.accepted(&running).await;
+    fs::write(path("access.json"), "{").unwrap();
+    running.wait_for_text("a document cannot be used", LONG).await;
+    world.rotate("github", "hunter22-of-github").await;
+    world.accepted(&running).await;
+    running.terminate();
+    assert_eq!(running.output(LONG).await.code(), Some(0));
 }
 
 #[tokio::test]

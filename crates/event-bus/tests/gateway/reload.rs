@@ -42,19 +42,37 @@ async fn whoever_asks_for_a_reload_hears_what_came_of_it() {
     let (code, answer) = ask(&world, "/reload").await;
     assert_eq!((code, &answer["needs_restart"]), (200, &json!(["topics.publish_within"])));
     assert_eq!(status(&world, "returns", r#"{"id":"c"}"#).await, 202);
-    // A wrong one changes nothing.
-    for (file, text, reason) in [
-        ("event-bus.toml", "nonsense = 1", "unknown key `nonsense`"),
-        ("orders.json", "{\"type\": 5}", "the schema of topic orders cannot be used"),
-    ] {
-        world.configure(&["orders", "returns"], "");
-        world.write(file, text);
+    // A wrong one changes nothing, nor does a document that never was good.
+    world.write("new.json", "{\"type\": 5}");
+    for wrong in ["file", "document"] {
+        let reason = if wrong == "file" {
+            world.write("event-bus.toml", "nonsense = 1");
+            "unknown key `nonsense`"
+        } else {
+            world.configure(&["orders", "returns", "new"], "");
+            "the schema of topic new cannot be used"
+        };
         let (code, answer) = ask(&world, "/reload").await;
         assert_eq!((code, &answer["code"]), (422, &json!("not_reloaded")));
         assert!(answer["detail"].as_str().unwrap().contains(reason), "{answer}");
         assert_eq!(status(&world, "orders", r#"{"id":"d"}"#).await, 202);
         assert_eq!(status(&world, "returns", r#"{"id":"e"}"#).await, 202);
     }
+    // Documents that were good stay as they were, and keep nothing else from being taken over.
+    world.write("orders.json", "{\"type\": 5}");
+    world.write("access.json", "{");
+    world.write("new.json", SCHEMA);
+    world.configure(&["orders", "new"], "");
+    let (code, answer) = ask(&world, "/reload").await;
+    assert_eq!(code, 200, "{answer}");
+    let refused = answer["refused_documents"].to_string();
+    for reason in ["the schema of topic orders", "the access document cannot be used"] {
+        assert!(refused.contains(reason), "{answer}");
+    }
+    let topics = http::send("GET", &world.url("/topics"), &[], b"").await.json();
+    assert_eq!(topics, json!(["orders", "new"]));
+    assert_eq!(status(&world, "orders", r#"{"id":"d"}"#).await, 202);
+    world.write("access.json", r#"{"orders": ["pipeline"]}"#);
     // Without a key server everything else is taken over, and tokens are good as before.
     world.write("orders.json", STRICTER);
     world.keys.stop().await;
