@@ -149,7 +149,7 @@ pub(crate) struct Shared {
     pub(crate) subjects: Option<Limiters<String>>,
     pub(crate) outcomes: Outcomes,
     pub(crate) settings: Settings,
-    pub(crate) probes: Vec<Probe>,
+    pub(crate) probes: ArcSwap<Vec<Probe>>,
     #[cfg(feature = "postgres")]
     pub(crate) stats: Option<Stats>,
     pub(crate) room: Room,
@@ -164,8 +164,6 @@ impl Gateway {
         let Parts {
             bus, stream, clock, tokens, rules, outcomes, probes, metrics, settings, ..
         } = parts;
-        #[cfg(feature = "postgres")]
-        let probes = probes.into_iter().chain(parts.stats.as_ref().map(Stats::probe)).collect();
         let table = Table::new(rules, None, &metrics, &settings);
         Self(Arc::new(Shared {
             publisher: Publisher::new(bus.clone()),
@@ -177,7 +175,7 @@ impl Gateway {
             metrics,
             subjects: settings.subject_rate.map(Limiters::new),
             outcomes,
-            probes,
+            probes: ArcSwap::from_pointee(probes),
             #[cfg(feature = "postgres")]
             stats: parts.stats,
             room: Room::new(settings.max_bytes_in_flight),
@@ -193,6 +191,11 @@ impl Gateway {
         let Shared { table, metrics, settings, .. } = &*self.0;
         let new = Table::new(rules, Some(&table.load()), metrics, settings);
         table.store(Arc::new(new));
+    }
+
+    /// Asks others for `/health` from now on.
+    pub fn replace_probes(&self, probes: Vec<Probe>) {
+        self.0.probes.store(Arc::new(probes));
     }
 
     /// Answers one request.
@@ -267,7 +270,11 @@ impl Gateway {
 
     async fn health(&self) -> Answer {
         let bus = if self.0.bus.connected() { Ok(()) } else { Err("not connected".to_owned()) };
-        health::answer(bus, &self.0.probes, self.0.started.elapsed().as_secs()).await
+        let probes = self.0.probes.load_full();
+        #[cfg(feature = "postgres")]
+        let probes: Vec<_> =
+            probes.iter().cloned().chain(self.0.stats.as_ref().map(Stats::probe)).collect();
+        health::answer(bus, &probes, self.0.started.elapsed().as_secs()).await
     }
 
     pub(crate) async fn read<B: Body<Data = Bytes>>(&self, body: B) -> Result<Held<'_>, Refusal> {

@@ -143,6 +143,7 @@ impl Services {
         if let (Some(service), Some(wanted)) = (&self.outbound, outbound) {
             service.relay.check(wanted).map_err(Failure::misuse)?;
         }
+        let probes = self.topics.as_ref().map(|service| service.probes(config)).transpose()?;
         if let (Some(service), Some(wanted)) = (&self.inbound, inbound) {
             // Another reference would reach this service and not the relay; new content of the same one is no change.
             if config.doctor_secret() == self.started.doctor_secret() {
@@ -153,6 +154,9 @@ impl Services {
         }
         if let (Some(service), Some(wanted)) = (&self.outbound, outbound) {
             service.changes.send_replace(wanted.clone());
+        }
+        if let (Some(service), Some(probes)) = (&self.topics, probes) {
+            service.take_probes(probes);
         }
         let mut later = self.started.needs_restart(config);
         later.extend(self.topics.iter().flat_map(|service| service.needs_restart(config)));

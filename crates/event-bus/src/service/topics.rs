@@ -57,6 +57,8 @@ pub(crate) struct TopicsService {
     follower: Arc<Follower>,
     outcomes: Outcomes,
     counts: GatewayMetrics,
+    gateway: Gateway,
+    outbound: Option<OutboundService>,
 }
 
 impl Bound {
@@ -160,7 +162,7 @@ impl Bound {
         };
         start.tasks.spawn_fallible(
             NAME,
-            server::serve(gateway, limits, http, readiness.clone(), shutdown, config.grace),
+            server::serve(gateway.clone(), limits, http, readiness.clone(), shutdown, config.grace),
         );
         tracing::info!(%address, topics = config.topic.len(), "topic-gateway listens");
         let grace = config.grace;
@@ -175,6 +177,8 @@ impl Bound {
             follower,
             outcomes,
             counts,
+            gateway,
+            outbound: outbound.cloned(),
         })
     }
 }
@@ -200,6 +204,16 @@ impl TopicsService {
         let routes = config.routes_with_receipts().map(|route| route.name.clone()).collect();
         self.outcomes.replace_routes(routes);
         self.follower.take(prepared)
+    }
+
+    /// What asks the destinations of a configuration for `/health`, with the secrets of now.
+    pub(super) fn probes(&self, config: &RootConfig) -> Result<Vec<Probe>, Failure> {
+        probes(config, self.outbound.as_ref())
+    }
+
+    /// Asks these destinations from now on.
+    pub(super) fn take_probes(&self, probes: Vec<Probe>) {
+        self.gateway.replace_probes(probes);
     }
 
     /// Keys of a new configuration that need a restart.

@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use testkit::{Bin, KeyServer, NatsServer, Signer, free_port, http, poll_until};
+use testkit::{Bin, CaptureSink, KeyServer, NatsServer, Signer, free_port, http, poll_until};
 
 use crate::world::{LONG, SCHEMA, World};
 
@@ -118,6 +118,33 @@ async fn where_it_is_switched_on_the_process_ends_for_a_supervisor_to_start_it_a
     assert_eq!(ask(&world, "/terminate").await.0, 202);
     let output = running.output(LONG).await;
     assert_eq!(output.code(), Some(0), "{}", output.stderr);
+}
+
+#[tokio::test]
+async fn health_asks_the_destinations_of_the_present_configuration() {
+    let route = |url: &str| {
+        format!(
+            "[[outbound.routes]]\nname = 'orders'\nsubjects = ['fleet.topic.orders']\nreceipts = true\n\
+             sink.webhook = {{ url = '{url}' }}\n"
+        )
+    };
+    let sink = CaptureSink::start().await;
+    let world = World::new(&["orders"], &route(&format!("http://127.0.0.1:{}", free_port()))).await;
+    let running = world.start_up().await;
+    let health = async || {
+        let answer = http::send("GET", &world.url("/health"), &[], b"").await;
+        (answer.status, answer.json()["dependencies"]["webhook"].take())
+    };
+    assert_eq!(health().await.0, 503, "nobody listens there");
+    for (more, expected) in
+        [(route(&sink.url()), json!("ok")), ("[outbound]\n".to_owned(), Value::Null)]
+    {
+        world.configure(&["orders"], &more);
+        let (code, answer) = ask(&world, "/reload").await;
+        assert_eq!(code, 200, "{answer}");
+        assert_eq!(health().await, (200, expected));
+    }
+    world.stop(running).await;
 }
 
 #[tokio::test]

@@ -99,6 +99,16 @@ impl World {
         running
     }
 
+    /// Every service that is configured in one process, with a broker of its own.
+    pub(crate) async fn start_up(&self) -> Running {
+        let bin = Bin::at(env!("CARGO_BIN_EXE_event-bus")).args(["up", "--nats-port", "0"]);
+        let bin = bin.arg("--nats-server").arg(testkit::nats::locate(testkit::nats::NEWEST));
+        let bin = bin.arg("--data").arg(self.path("data"));
+        let running = bin.arg("--config").arg(self.path("event-bus.toml")).spawn();
+        self.wait_until_ready(&running).await;
+        running
+    }
+
     pub(crate) async fn wait_until_ready(&self, running: &Running) {
         poll_until(LONG, "the gateway to be ready", async || {
             assert!(running.exited().is_none(), "it ended:\n{}", running.stderr());
