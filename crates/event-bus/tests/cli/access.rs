@@ -165,4 +165,60 @@ async fn the_document_may_be_on_the_bus() {
     let output = explain(folder.path(), &arguments).await;
     assert_eq!(output.code(), Some(64), "{}", output.stderr);
     assert!(output.stderr.contains("is on the bus, which --config names"), "{}", output.stderr);
+    // What cannot be read allows nothing and denies nothing.
+    let arguments = ["shop", "orders.placed", "message.json", "--config", "bus.toml", "--access"];
+    let other = [
+        (
+            "kv://OTHER/access",
+            "there is no key-value bucket OTHER; make it with: nats kv add OTHER",
+        ),
+        ("kv://TOPICS/other", "there is no such document"),
+        ("s3://bucket/access.json", "S3: "),
+    ];
+    for (access, expected) in other {
+        let command = event_bus(&[&["access", "explain"], &arguments[..], &[access]].concat());
+        let command = command.current_dir(folder.path()).env("AWS_EC2_METADATA_DISABLED", "true");
+        let output = command.output(LONG).await;
+        assert_eq!(output.code(), Some(64), "{}", output.stderr);
+        assert!(output.stderr.contains(expected), "{}", output.stderr);
+    }
+    fs::write(folder.path().join("bus.toml"), "bus.url = 'nats://127.0.0.1:1'").unwrap();
+    let arguments = [&arguments[..], &["kv://TOPICS/access"]].concat();
+    let output = explain(folder.path(), &arguments).await;
+    assert_eq!(output.code(), Some(64), "{}", output.stderr);
+    assert!(output.stderr.contains("cannot be reached"), "{}", output.stderr);
+}
+
+#[tokio::test]
+async fn each_item_of_an_array_is_a_message_unless_the_topic_takes_arrays() {
+    let folder = folder(r#"[{"country": "CZ"}, {"country": "DE"}]"#);
+    let arguments = ["shop", "orders.placed", "message.json", "--access", "access.json"];
+    let output = explain(folder.path(), &arguments).await;
+    assert_eq!(output.code(), Some(1), "{}", output.stderr);
+    let lines: Vec<_> = output.stdout.lines().collect();
+    assert_eq!((lines[0], lines[4], lines[5]), ("message 0:", "  allowed", "message 1:"));
+    assert!(lines[9].starts_with("  denied (permission)"), "{}", output.stdout);
+    assert_eq!(lines[10], "denied: 1 of 2 messages");
+    let output = explain(folder.path(), &[&arguments[..], &["--json"]].concat()).await;
+    let document: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(document["allowed"], json!(false));
+    assert_eq!(document["results"][0]["allowed"], json!(true));
+    assert_eq!(document["results"][1]["index"], json!(1));
+    assert_eq!(document["results"][1]["reason"], "forbidden_value");
+
+    let config = "[topics]\naccess = 'access.json'\ntokens = { keys_url = 'http://127.0.0.1:1/' }\n\
+                  [[topics.topic]]\nname = 'orders.placed'\nschema = 'schema.json'\n";
+    fs::write(folder.path().join("event-bus.toml"), config).unwrap();
+    for (schema, first) in
+        [(r#"{"type": "object"}"#, "message 0:"), (r#"{"type": "array"}"#, "topic ")]
+    {
+        fs::write(folder.path().join("schema.json"), schema).unwrap();
+        let arguments = [&arguments[..], &["--config", "event-bus.toml"]].concat();
+        let output = explain(folder.path(), &arguments).await;
+        assert_eq!(output.code(), Some(1), "{}", output.stderr);
+        assert!(output.stdout.starts_with(first), "{}", output.stdout);
+    }
+    fs::write(folder.path().join("message.json"), r#"[{"country": "CZ"}]"#).unwrap();
+    let output = explain(folder.path(), &arguments).await;
+    assert_eq!(output.code(), Some(0), "{}", output.stderr);
 }
