@@ -240,13 +240,14 @@ impl Governance {
         };
         match made {
             Ok((text, access)) => {
+                let access = access.with_profile(self.profile);
                 for warning in access.warnings() {
                     tracing::warn!(
                         warning,
                         "the access document says something that has no effect"
                     );
                 }
-                let made = Arc::new(access.with_profile(self.profile));
+                let made = Arc::new(access);
                 self.good.access = Some(Version { text, made });
                 true
             }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::pattern::{Pattern, PatternError};
@@ -63,6 +63,8 @@ pub(super) struct Topic {
     pub users: IndexMap<String, Constraints>,
     /// Places in `users` by name without case; of several, the first.
     folded: HashMap<String, usize>,
+    /// What stands in it more than once: `user 'u'`, `user 'u', field 'f'`.
+    pub repeated: Vec<String>,
 }
 
 /// The patterns of each field that a user is bound in; none at all: everything is allowed.
@@ -76,15 +78,31 @@ pub(super) enum Node {
     Float,
     Text(String),
     List(Vec<Node>),
-    Object(IndexMap<String, Node>),
+    Object(Members),
 }
 
-pub(super) fn parse(document: &[u8]) -> Result<IndexMap<String, Topic>, AccessError> {
+/// The members of an object.
+#[derive(Default)]
+pub(super) struct Members {
+    by_name: IndexMap<String, Node>,
+    /// Names that stand there more than once.
+    repeated: IndexSet<String>,
+}
+
+/// The topics of a document, and the names of those that stand there more than once.
+pub(super) struct Topics {
+    pub by_name: IndexMap<String, Topic>,
+    pub repeated: IndexSet<String>,
+}
+
+pub(super) fn parse(document: &[u8]) -> Result<Topics, AccessError> {
     match serde_json::from_slice(document).map_err(AccessError::Json)? {
-        Node::Object(topics) => topics
-            .into_iter()
-            .map(|(name, node)| Topic::parse(&name, node).map(|topic| (name, topic)))
-            .collect(),
+        Node::Object(Members { by_name, repeated }) => {
+            let topics = by_name
+                .into_iter()
+                .map(|(name, node)| Topic::parse(&name, node).map(|topic| (name, topic)));
+            Ok(Topics { by_name: topics.collect::<Result<_, _>>()?, repeated })
+        }
         other => {
             Err(invalid("the access document".to_owned(), Problem::Document(other.python_type())))
         }
@@ -117,6 +135,7 @@ impl Topic {
 
     fn parse(topic: &str, node: Node) -> Result<Self, AccessError> {
         let place = format!("Topic '{topic}'");
+        let mut repeated = Vec::new();
         let users = match node {
             Node::List(users) => users
                 .into_iter()
@@ -125,14 +144,17 @@ impl Topic {
                     other => Err(invalid(place.clone(), Problem::User(other.python_type()))),
                 })
                 .collect::<Result<_, _>>()?,
-            Node::Object(users) => constrained(&place, users)?,
+            Node::Object(users) => {
+                repeated.extend(users.repeated.iter().map(|user| format!("user '{user}'")));
+                constrained(&place, users.by_name, &mut repeated)?
+            }
             other => return Err(invalid(place, Problem::Topic(other.python_type()))),
         };
         let mut folded = HashMap::new();
         for (place, name) in users.keys().enumerate() {
             folded.entry(subject::fold(name).into_owned()).or_insert(place);
         }
-        Ok(Self { users, folded })
+        Ok(Self { users, folded, repeated })
     }
 }
 
@@ -140,6 +162,7 @@ impl Topic {
 fn constrained(
     topic: &str,
     users: IndexMap<String, Node>,
+    repeated: &mut Vec<String>,
 ) -> Result<IndexMap<String, Constraints>, AccessError> {
     let mut shaped = Vec::new();
     for (user, node) in users {
@@ -147,8 +170,10 @@ fn constrained(
         let Node::Object(fields) = node else {
             return Err(invalid(place, Problem::Constraints(node.python_type())));
         };
+        let twice = fields.repeated.iter().map(|field| format!("user '{user}', field '{field}'"));
+        repeated.extend(twice);
         let mut lists = Vec::new();
-        for (field, node) in fields {
+        for (field, node) in fields.by_name {
             let place = format!("{place}, field '{field}'");
             let Node::List(patterns) = node else {
                 return Err(invalid(place, Problem::Patterns(node.python_type())));
@@ -240,9 +265,11 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Node, A::Error> {
-        let mut object = IndexMap::new();
-        while let Some((name, node)) = members.next_entry()? {
-            object.insert(name, node);
+        let mut object = Members::default();
+        while let Some((name, node)) = members.next_entry::<String, Node>()? {
+            if object.by_name.insert(name.clone(), node).is_some() {
+                object.repeated.insert(name);
+            }
         }
         Ok(Node::Object(object))
     }

@@ -15,9 +15,9 @@ mod subject;
 
 use std::borrow::Cow;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
-use document::{Constraints, Topic};
+use document::{Constraints, Topic, Topics};
 use pattern::Pattern;
 
 use crate::profile::Profile;
@@ -29,6 +29,8 @@ pub use document::{AccessError, Problem};
 #[derive(Debug, Default)]
 pub struct Access {
     topics: IndexMap<String, Topic>,
+    /// Topics that stand in the document more than once.
+    repeated: IndexSet<String>,
     profile: Profile,
 }
 
@@ -54,7 +56,8 @@ enum Verdict<'a> {
 impl Access {
     /// Reads an access document.
     pub fn parse(document: &[u8]) -> Result<Self, AccessError> {
-        Ok(Self { topics: document::parse(document)?, profile: Profile::default() })
+        let Topics { by_name, repeated } = document::parse(document)?;
+        Ok(Self { topics: by_name, repeated, profile: Profile::default() })
     }
 
     /// The same document under another version of the contract.
@@ -74,8 +77,13 @@ impl Access {
 
     /// What in the document has no effect: sentences for whoever wrote it.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
+        let once =
+            |what: String| format!("{what} stands there more than once: the last one counts");
+        let repeated = self.repeated.iter().map(|name| once(format!("topic '{name}'")));
+        let mut warnings: Vec<_> = repeated.collect();
         for (name, topic) in &self.topics {
+            let repeated = topic.repeated.iter();
+            warnings.extend(repeated.map(|what| once(format!("topic '{name}': {what}"))));
             if *name != name.to_lowercase() {
                 warnings
                     .push(format!("topic '{name}' is never used: names of topics are lower case"));

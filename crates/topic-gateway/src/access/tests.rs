@@ -174,6 +174,13 @@ fn a_document_that_cannot_be_meant_is_refused_in_the_words_of_the_contract() {
 fn of_members_with_one_name_the_last_counts() {
     let access =
         Access::parse(br#"{"t": ["a"], "s": [], "t": {"b": {"f": ["x"], "f": ["y"]}}}"#).unwrap();
+    assert_eq!(
+        access.warnings(),
+        [
+            "topic 't' stands there more than once: the last one counts",
+            "topic 't': user 'b', field 'f' stands there more than once: the last one counts",
+        ]
+    );
     assert_eq!(access.topics().collect::<Vec<_>>(), ["t", "s"]);
     assert!(access.decide(Some("a"), "t", &nothing).is_err());
     assert!(access.decide(Some("b"), "t", &fields(&[("f", "y")])).is_ok());
@@ -191,6 +198,11 @@ fn what_has_no_effect_is_said() {
         ]
     );
     assert!(access.decide(Some("BOB"), "t", &nothing).is_err(), "the first of them decides");
+    let access = Access::parse(br#"{"t": {"Bob": {}, "BOB": {}, "Bob": {}}}"#).unwrap();
+    assert_eq!(
+        access.with_profile(Profile::Seed).warnings(),
+        ["topic 't': user 'Bob' stands there more than once: the last one counts"]
+    );
     assert!(self::access().warnings().is_empty());
 }
 
