@@ -11,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::Deserialize;
 use tokio::time::timeout;
-use url::Url;
+use url::{Position, Url};
 
 use super::document::{self, DocumentError, PublicKey};
 
@@ -111,18 +111,37 @@ pub(super) struct Fetcher {
     within: Duration,
 }
 
+impl KeySource {
+    /// The setting that names it, and its host: nothing else of the address, which may hold a password.
+    pub(super) fn origin(&self) -> String {
+        let setting = match self {
+            Self::Document(_) => "topics.tokens.keys_url",
+            Self::Issuer(_) => "topics.tokens.issuer",
+        };
+        match self.host() {
+            Some(host) => format!("{setting} at {host}"),
+            None => setting.to_owned(),
+        }
+    }
+
+    /// Its host, and its port unless it is that of the scheme.
+    fn host(&self) -> Option<String> {
+        let url = match self {
+            Self::Document(url) => Some(url.clone()),
+            Self::Issuer(issuer) => Url::parse(issuer).ok(),
+        };
+        url.filter(Url::has_host)
+            .map(|url| url[Position::BeforeHost..Position::AfterPort].to_owned())
+    }
+}
+
 impl fmt::Debug for KeySource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Document(url) => {
-                formatter.debug_tuple("Document").field(&url.host_str()).finish()
-            }
-            Self::Issuer(issuer) => {
-                let url = Url::parse(issuer).ok();
-                let host = url.as_ref().and_then(Url::host_str);
-                formatter.debug_tuple("Issuer").field(&host).finish()
-            }
-        }
+        let name = match self {
+            Self::Document(_) => "Document",
+            Self::Issuer(_) => "Issuer",
+        };
+        formatter.debug_tuple(name).field(&self.host()).finish()
     }
 }
 

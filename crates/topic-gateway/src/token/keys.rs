@@ -58,8 +58,13 @@ pub struct KeysOptions {
 
 /// Keys could not be had at the start.
 #[derive(Debug, thiserror::Error)]
-#[error("Token public key initialization failed")]
-pub struct KeysError(#[source] FetchError);
+#[error("Token public key initialization failed: {origin}")]
+pub struct KeysError {
+    /// The setting that says where keys come from, and the host that it names.
+    origin: String,
+    #[source]
+    source: FetchError,
+}
 
 /// How it stands with the keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,9 +142,11 @@ impl Keys {
     /// Fetches the keys for the first time.
     pub async fn fetch(options: KeysOptions) -> Result<Arc<Self>, KeysError> {
         let source = options.source.clone();
-        let fetcher = Fetcher::new(source, &options.trust, options.timeout).map_err(KeysError)?;
+        let origin = source.origin();
+        let failed = |source| KeysError { origin: origin.clone(), source };
+        let fetcher = Fetcher::new(source, &options.trust, options.timeout).map_err(failed)?;
         let begun = Instant::now();
-        let keys = fetcher.fetch().await.map_err(KeysError)?;
+        let keys = fetcher.fetch().await.map_err(failed)?;
         let ended = Instant::now();
         tracing::info!(keys = keys.len(), "public keys of tokens loaded");
         // The type asks for more than no time.
@@ -293,7 +300,8 @@ impl Keys {
             }
             Err(error) => {
                 let (age, cause) = (before.fetched.elapsed(), Chain(&error));
-                tracing::warn!(error = %cause, ?age, "public keys of tokens not refreshed, using those there are");
+                let origin = self.options.source.origin();
+                tracing::warn!(error = %cause, %origin, ?age, "public keys of tokens not refreshed, using those there are");
                 Err(error)
             }
         }
