@@ -13,6 +13,10 @@ use crate::json::{Number, Value};
 /// The last millisecond of the year 9999.
 const LAST_INSTANT: f64 = 253_402_300_799_999.0;
 
+/// Types as they are written.
+const KINDS: [&str; 8] =
+    ["uuid", "varchar(255)", "text", "bigint", "integer", "jsonb", "instant", "<type> not null"];
+
 /// What a column can take, as SQL writes it: `uuid`, `varchar(255)`, `text`, `bigint`, `integer`, `jsonb` or `instant`
 /// (milliseconds since 1970), with ` not null` behind it if there must be a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,7 +213,11 @@ impl fmt::Display for ColumnType {
 
 impl<'de> Deserialize<'de> for ColumnType {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|_| {
+            let known = KINDS.map(|kind| format!("`{kind}`")).join(", ");
+            de::Error::custom(format!("unknown type `{text}`, expected one of {known}"))
+        })
     }
 }
 

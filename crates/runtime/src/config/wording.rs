@@ -1,6 +1,6 @@
 //! Turns the messages of serde into sentences for a person, without the values.
 //!
-//! A value may be a secret in the wrong place, so a text is never repeated. Names of keys are, and
+//! A value may be a secret in the wrong place, so a text is never repeated. Names of keys and types are, and
 //! so is a word that is nearly one of the words expected.
 
 use toml::Value;
@@ -13,6 +13,10 @@ pub(super) fn reword(message: &str, value: Option<&Value>) -> String {
     }
     if let Some(rest) = message.strip_prefix("unknown variant ") {
         return unknown("value", rest, false);
+    }
+    // The name of a type is no secret, as that of a key is none.
+    if let Some(rest) = message.strip_prefix("unknown type ") {
+        return unknown("type", rest, true);
     }
     if let Some(rest) = message.strip_prefix("missing field ") {
         return format!("{rest} is missing");
