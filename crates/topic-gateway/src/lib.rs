@@ -1,6 +1,7 @@
 //! Governed topics over HTTP: tokens, access, schemas, and one answer that says which destinations have the event.
 
 pub mod access;
+mod advice;
 mod answer;
 mod batch;
 mod checks;
@@ -31,6 +32,7 @@ mod store;
 pub mod token;
 mod topic;
 
+pub use advice::advice;
 pub use answer::{Answer, Problem, Refusal};
 pub use checks::{Route, checks};
 pub use config::{Config, RegistryConfig, TopicConfig};

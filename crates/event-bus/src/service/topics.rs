@@ -241,7 +241,7 @@ async fn first_rules(
         return Ok(rules);
     }
     let problems: Vec<_> =
-        look.problems.values().map(|error| event_bus_core::Chain(error).to_string()).collect();
+        look.problems.values().map(|error| topic_gateway::advice(config, error)).collect();
     Err(Failure::usage(problems.join("\n")))
 }
 

@@ -5,6 +5,7 @@ use event_bus_core::Chain;
 use event_bus_runtime::{Check, CheckContext, Finding, Severity};
 
 use super::{COMPONENT, Route};
+use crate::advice::advice;
 use crate::config::Config;
 use crate::documents::Reader;
 use crate::governance::{Governance, GovernanceError};
@@ -69,7 +70,7 @@ impl Documents {
             | GovernanceError::Remote { .. }
             | GovernanceError::Client(_) => "EB0304",
         };
-        Finding::fail(code, Chain(error).to_string())
+        Finding::fail(code, advice(&self.config, error))
     }
 
     /// Whether routes carry a topic's events, and tell whoever waits what became of them.

@@ -1,6 +1,11 @@
 //! Documents in a key-value bucket of JetStream.
 
-use async_nats::jetstream::context::KeyValueErrorKind;
+use std::error::Error as _;
+
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{
+    GetStreamError, GetStreamErrorKind, KeyValueError, KeyValueErrorKind,
+};
 use async_nats::jetstream::kv::Store;
 use event_bus_core::Chain;
 use event_bus_runtime::Bus;
@@ -37,10 +42,18 @@ pub(super) async fn list(bus: &Bus, bucket: &str, begin: &str) -> Result<Vec<Str
 async fn open(bus: &Bus, bucket: &str) -> Result<Store, ReadError> {
     bus.jetstream().get_key_value(bucket).await.map_err(|error| match error.kind() {
         KeyValueErrorKind::InvalidStoreName => {
-            ReadError::Kv(format!("there is no bucket {bucket}"))
+            ReadError::Kv(format!("{bucket} is the name of no bucket"))
         }
+        _ if is_missing(&error) => ReadError::NoBucket(bucket.to_owned()),
         _ => problem(error),
     })
+}
+
+/// Whether JetStream has no stream for the bucket.
+fn is_missing(error: &KeyValueError) -> bool {
+    let asked = error.source().and_then(|cause| cause.downcast_ref::<GetStreamError>());
+    let answer = asked.map(GetStreamError::kind);
+    matches!(answer, Some(GetStreamErrorKind::JetStream(answer)) if answer.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }
 
 fn problem(error: impl std::error::Error + 'static) -> ReadError {

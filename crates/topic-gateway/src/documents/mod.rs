@@ -53,6 +53,9 @@ pub enum ReadError {
     /// S3 said no, or nothing.
     #[error("S3: {0}")]
     S3(String),
+    /// There is no such key-value bucket.
+    #[error("there is no key-value bucket {0}; make it with: nats kv add {0}")]
+    NoBucket(String),
     /// JetStream said no, or nothing.
     #[error("the key-value bucket: {0}")]
     Kv(String),
