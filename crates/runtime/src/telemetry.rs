@@ -11,8 +11,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::Problem;
 
-/// What is logged by default. The client library repeats what `bus` logs already.
-const DEFAULT_FILTER: &str = "info,async_nats=warn";
+/// What is logged by default. The client library repeats what `bus` logs already, and AWS's SDK prints its own structures
+/// where whoever called it says what has failed.
+const DEFAULT_FILTER: &str = "info,async_nats=warn,aws_=error";
 
 /// `[telemetry]`: what is logged and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
