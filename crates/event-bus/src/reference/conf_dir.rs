@@ -87,15 +87,16 @@ impl ConfDir {
             .map_err(|error| wrong(format!("{}: {error}", folder.display())))?;
         let config: Settings = json(&folder.join("config.json"))?;
         let access = place(&folder, &config.access_config, "access_config")?;
-        let keys: Map<String, Value> = match &config.topic_keys_config {
+        let (keys_file, keys): (_, Map<String, Value>) = match &config.topic_keys_config {
             Some(path) => {
                 let location = place(&folder, path, "topic_keys_config")?;
                 let text = Reader::new(aws, None).read(&location).await;
                 let problem = |error: &dyn std::fmt::Display| wrong(format!("{location}: {error}"));
                 let text = text.map_err(|error| problem(&Chain(&error)))?;
-                serde_json::from_slice(&text).map_err(|error| problem(&error))?
+                let keys = serde_json::from_slice(&text).map_err(|error| problem(&error))?;
+                (location.to_string(), keys)
             }
-            None => Map::new(),
+            None => (String::new(), Map::new()),
         };
         let mut topics = Vec::new();
         for (stem, schema) in schemas(&folder)? {
@@ -104,7 +105,8 @@ impl ConfDir {
             if profile == Profile::Seed && name == format!("{PREFIX}status_change") {
                 continue;
             }
-            let key = keys.get(&name).map(|field| key_field(&name, field)).transpose()?;
+            let key = keys.get(&name).map(|field| key_field(&name, field)).transpose();
+            let key = key.map_err(|problem| wrong(format!("{keys_file}: {problem}")))?;
             topics.push(TopicFile { name, schema, key });
         }
         if topics.is_empty() {
@@ -122,10 +124,18 @@ fn rank(name: &str) -> usize {
     KNOWN.iter().position(|known| stem == Some(known)).unwrap_or(KNOWN.len())
 }
 
-fn key_field(topic: &str, field: &Value) -> Result<String, Failure> {
-    field.as_str().map(str::to_owned).ok_or_else(|| {
-        wrong(format!("Topic '{topic}': expected key field name as string, got {field}."))
-    })
+/// What is found instead has the name of its type in Python (section 5).
+fn key_field(topic: &str, field: &Value) -> Result<String, String> {
+    let found = match field {
+        Value::String(field) => return Ok(field.clone()),
+        Value::Null => "NoneType",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float",
+        Value::Number(_) => "int",
+        Value::Array(_) => "list",
+        Value::Object(_) => "dict",
+    };
+    Err(format!("Topic '{topic}': expected key field name as string, got {found}."))
 }
 
 /// `topic_schemas/<name>.json`, and the older `topic_<name>.json`.

@@ -9,18 +9,25 @@ mod translate;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::time::Duration;
 
 use clap::Args;
 use event_bus_runtime::EnvMap;
 use event_bus_runtime::aws::AwsConfig;
+use tokio::time::timeout;
 use topic_gateway::Profile;
 
 use self::conf_dir::ConfDir;
 use self::translate::Translation;
 use crate::cli::Context;
 use crate::failure::{Failure, Outcome};
+use crate::output::note;
 use crate::service::{self, Mode};
 use crate::up;
+
+/// How long somebody waits without a word.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// Names a broker that is there already.
 const BROKER_VARIABLE: &str = "EVENT_BUS__BUS__URL";
@@ -100,4 +107,30 @@ pub(crate) fn parse_profile(text: &str) -> Result<Profile, String> {
 /// Something in the folder cannot be used.
 fn wrong(what: impl std::fmt::Display) -> Failure {
     Failure::usage(what.to_string())
+}
+
+/// Something in it is hardly meant. At the start there is no log yet.
+fn warn(what: &str) {
+    if tracing::dispatcher::has_been_set() {
+        tracing::warn!(
+            warning = what,
+            "the configuration folder says something that is hardly meant"
+        );
+    } else {
+        note(format!("event-bus: warning: {what}"));
+    }
+}
+
+/// Says what is being waited for once that takes long.
+async fn said_when_slow<T>(waited: String, waiting: impl Future<Output = T>) -> T {
+    let mut waiting = pin!(waiting);
+    if let Ok(done) = timeout(SLOW, &mut waiting).await {
+        return done;
+    }
+    if tracing::dispatcher::has_been_set() {
+        tracing::info!("{waited}");
+    } else {
+        note(format!("event-bus: {waited}"));
+    }
+    waiting.await
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use event_bus_core::Chain;
 use event_bus_runtime::{EnvMap, SecretRef, SecretResolver, SecretsConfig};
@@ -12,7 +13,7 @@ use toml::{Table, Value};
 use topic_gateway::Profile;
 
 use super::conf_dir::{ConfDir, TopicFile};
-use super::wrong;
+use super::{said_when_slow, warn, wrong};
 use crate::failure::Failure;
 
 /// The example whose routes write the reference's topics into its tables.
@@ -34,6 +35,12 @@ const FLUSH_TIMEOUT: f64 = 7.0;
 /// Seconds that the gateway waits beyond that.
 const MARGIN: f64 = 3.0;
 
+/// Fields of the secret that say how to reach PostgreSQL; its password stays where it is.
+const CONNECTION: [&str; 4] = ["host", "port", "database", "user"];
+
+/// Time for AWS Secrets Manager to give them.
+const SECRET_WITHIN: Duration = Duration::from_secs(10);
+
 /// What becomes a configuration.
 pub(super) struct Translation<'a> {
     pub(super) conf_dir: ConfDir,
@@ -46,6 +53,7 @@ pub(super) struct Translation<'a> {
 impl Translation<'_> {
     /// The configuration as TOML.
     pub(super) async fn text(&self) -> Result<String, Failure> {
+        self.warnings().iter().for_each(|warning| warn(warning));
         let mut root = Table::new();
         let aws = self.aws();
         let connection = self.postgres(&aws).await?;
@@ -210,18 +218,27 @@ impl Translation<'_> {
                 .try_into()
                 .map_err(wrong)?;
         let resolver = SecretResolver::new(self.env.clone(), &settings);
+        let mut references = Vec::new();
+        for field in CONNECTION {
+            let reference = table([("aws_secrets_manager", text(&format!("{name}#{field}")))]);
+            let reference: SecretRef = Value::Table(reference).try_into().map_err(wrong)?;
+            references.push(reference);
+        }
+        let place = secrets_manager(aws);
+        let fetching = resolver.fetch_within(&references, SECRET_WITHIN);
+        let waited = format!(
+            "waiting for {place}, at most {} s: POSTGRES_SECRET_NAME is {name}",
+            SECRET_WITHIN.as_secs()
+        );
+        // What cannot be had is said below, field by field.
+        said_when_slow(waited, fetching).await.ok();
         let mut connection = Table::new();
-        for field in ["host", "port", "database", "user"] {
-            let reference: SecretRef = toml::Value::Table(table([(
-                "aws_secrets_manager",
-                text(&format!("{name}#{field}")),
-            )]))
-            .try_into()
-            .map_err(wrong)?;
-            let fetched = resolver.fetch([&reference]).await;
-            let value = fetched.and_then(|()| resolver.resolve(&reference)).map_err(|error| {
+        for (field, reference) in CONNECTION.into_iter().zip(&references) {
+            let value = resolver.resolve(reference).map_err(|error| {
                 let why = Chain(&error);
-                wrong(format!("PostgreSQL connection field '{field}' not configured: {why}"))
+                wrong(format!(
+                    "PostgreSQL connection field '{field}' not configured: {why}; POSTGRES_SECRET_NAME is {name}, and {place} was asked"
+                ))
             })?;
             let value = String::from_utf8_lossy(value.expose()).into_owned();
             let value =
@@ -242,8 +259,32 @@ impl Translation<'_> {
 
     /// Name of the secret; without it, or without its region, there is no PostgreSQL.
     fn postgres_secret(&self) -> Option<&str> {
-        let given = |name| self.env.get(name).filter(|value| !value.is_empty());
-        given("POSTGRES_SECRET_REGION").and_then(|_| given("POSTGRES_SECRET_NAME"))
+        self.given("POSTGRES_SECRET_REGION").and_then(|_| self.given("POSTGRES_SECRET_NAME"))
+    }
+
+    fn given(&self, variable: &str) -> Option<&str> {
+        self.env.get(variable).filter(|value| !value.is_empty())
+    }
+
+    /// What the reference takes without a word, and is hardly meant.
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let [name, region] = ["POSTGRES_SECRET_NAME", "POSTGRES_SECRET_REGION"];
+        let halves = [(name, region), (region, name)];
+        for (here, missing) in halves {
+            if self.given(here).is_some() && self.given(missing).is_none() {
+                warnings.push(format!(
+                    "{here} is set and {missing} is not: nothing is written to PostgreSQL"
+                ));
+            }
+        }
+        let bus = &self.conf_dir.config.event_bus_arn;
+        if !bus.is_empty() && !is_event_bus(bus) {
+            warnings.push(format!(
+                "config.json: event_bus_arn is {bus}, which is no ARN of an event bus: arn:aws:events:<region>:<account>:event-bus/<name>"
+            ));
+        }
+        warnings
     }
 
     /// The routes of the example, for the topics that are here, with this connection.
@@ -288,6 +329,28 @@ impl Translation<'_> {
     }
 }
 
+/// `arn:<partition>:events:<region>:<account>:event-bus/<name>`.
+fn is_event_bus(text: &str) -> bool {
+    let parts: Vec<_> = text.splitn(6, ':').collect();
+    matches!(
+        parts.as_slice(),
+        ["arn", partition, "events", region, account, bus]
+            if !partition.is_empty()
+                && !region.is_empty()
+                && !account.is_empty()
+                && bus.strip_prefix("event-bus/").is_some_and(|name| !name.is_empty())
+    )
+}
+
+/// AWS Secrets Manager, as these settings reach it.
+fn secrets_manager(aws: &Table) -> String {
+    let setting = |name| aws.get(name).and_then(Value::as_str);
+    match (setting("endpoint_url"), setting("region").unwrap_or_default()) {
+        (Some(url), region) => format!("AWS Secrets Manager at {url} ({region})"),
+        (None, region) => format!("AWS Secrets Manager in {region}"),
+    }
+}
+
 /// Everybody may read them, as they may those of the reference (section 11).
 fn stats(mut connection: Table) -> Table {
     connection.insert("authenticate".to_owned(), false.into());
@@ -300,9 +363,10 @@ pub(super) fn endpoint(env: &EnvMap, service: &str) -> Option<String> {
     own.or_else(|| env.get("AWS_ENDPOINT_URL")).map(ToString::to_string)
 }
 
-/// Libraries stay at `info`: below it some show headers, and with them tokens.
+/// Libraries stay at `info`: below it some show headers, and with them tokens. AWS's SDK prints its own structures where
+/// whoever called it says what has failed.
 fn log_filter(level: Option<&str>) -> String {
-    match level {
+    let filter = match level {
         Some(level @ ("trace" | "debug")) => {
             let own = OWN_CRATES.map(|name| format!(",{name}={level}"));
             format!("info{}", own.concat())
@@ -311,7 +375,8 @@ fn log_filter(level: Option<&str>) -> String {
         Some("error" | "critical") => "error".to_owned(),
         // The reference says at this level of each message that it was accepted.
         Some(_) | None => "info,topic_gateway::accepted=debug".to_owned(),
-    }
+    };
+    format!("{filter},aws_=error")
 }
 
 /// `stored` says that there are tables of PostgreSQL for the topics that have some.

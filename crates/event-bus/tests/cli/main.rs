@@ -22,6 +22,7 @@ mod stopping;
 mod subjects;
 mod topic_documents;
 mod topic_findings;
+mod topic_start;
 mod topic_statistics;
 
 mod topics_http;
