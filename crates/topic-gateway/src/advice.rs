@@ -14,6 +14,7 @@ pub fn advice(config: &Config, error: &GovernanceError) -> String {
         GovernanceError::Unreadable { location, .. }
         | GovernanceError::Schema { location, .. }
         | GovernanceError::Remote { location, .. }
+        | GovernanceError::Subject { location, .. }
         | GovernanceError::Access { location, .. } => location,
         GovernanceError::Client(_) => return Chain(error).to_string(),
     };

@@ -16,7 +16,7 @@ use crate::profile::Profile;
 use crate::rules::{Governed, Rules};
 use crate::schema::{Options, Schema, SchemaError};
 use crate::storage::Storage;
-use crate::topic::{Destination, Topic};
+use crate::topic::{Destination, Topic, subject};
 
 /// Gives the destinations of a topic by its subject.
 pub type FindDestinations = Box<dyn Fn(&str) -> Vec<Destination> + Send + Sync>;
@@ -101,6 +101,16 @@ pub enum GovernanceError {
         /// Why.
         #[source]
         source: Box<SchemaError>,
+    },
+    /// Two topics would have the same subject, or one none.
+    #[error("topic {topic} cannot be used ({location}): its subject is that of {other}")]
+    Subject {
+        /// The topic.
+        topic: String,
+        /// Where its schema stands.
+        location: Location,
+        /// The topic that has it already.
+        other: String,
     },
     /// What a schema refers to cannot be had.
     #[error("the schema of topic {topic} cannot be used ({location})")]
@@ -262,10 +272,23 @@ impl Governance {
         let Some(registry) = &self.registry else { return false };
         match self.reader.list(&registry.location).await {
             Ok(listed) => {
-                let name = |name: String| format!("{}{}", registry.prefix, name.to_lowercase());
-                let listed: Vec<_> =
-                    listed.into_iter().map(|(stem, location)| (name(stem), location)).collect();
-                let listed = Some(listed);
+                let mut taken: HashMap<String, String> = HashMap::new();
+                for Configured { topic, .. } in &self.configured {
+                    taken.insert(topic.subject(), topic.name.clone());
+                }
+                let mut good = Vec::with_capacity(listed.len());
+                for (stem, location) in listed {
+                    let topic = format!("{}{}", registry.prefix, stem.to_lowercase());
+                    let other = taken.entry(subject(&topic)).or_insert_with(|| topic.clone());
+                    if *other == topic && topic.contains(|each| each != '.') {
+                        good.push((topic, location));
+                        continue;
+                    }
+                    let (place, other) = (location.to_string(), other.clone());
+                    let error = GovernanceError::Subject { topic, location, other };
+                    look.problems.insert(place, Arc::new(error));
+                }
+                let listed = Some(good);
                 let changed = listed != self.good.listed;
                 self.good.listed = listed;
                 changed

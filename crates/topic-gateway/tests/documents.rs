@@ -132,6 +132,18 @@ async fn documents_take_effect_wherever_they_are_kept() {
 
         store.delete("schemas/a.json").await;
         assert_eq!(names(&rules(governance.look().await)), ["shop.b"]);
+
+        // A topic whose subject is that of another is none.
+        store.put("schemas/c_d.json", "{}").await;
+        store.put("schemas/c=d.json", "{}").await;
+        let look = governance.look().await;
+        assert_eq!(names(&look.rules.unwrap()), ["shop.b", "shop.c=d"]);
+        let error = look.problems.values().next().unwrap().to_string();
+        let said = "its subject is that of shop.c=d";
+        assert!(
+            error.contains("topic shop.c_d cannot be used") && error.ends_with(said),
+            "{error}"
+        );
     }
 }
 

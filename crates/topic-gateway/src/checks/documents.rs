@@ -68,6 +68,7 @@ impl Documents {
             GovernanceError::Unreadable { .. }
             | GovernanceError::Schema { .. }
             | GovernanceError::Remote { .. }
+            | GovernanceError::Subject { .. }
             | GovernanceError::Client(_) => "EB0304",
         };
         Finding::fail(code, advice(&self.config, error))
