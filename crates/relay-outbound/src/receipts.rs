@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::context::CreateKeyValueError;
-use async_nats::jetstream::{kv, stream};
+use async_nats::jetstream::kv;
 use bytes::Bytes;
 use event_bus_core::Chain;
 use event_bus_core::event::Event;
@@ -148,11 +148,10 @@ impl Receipts {
         }
     }
 
-    /// Makes the bucket if it is not there, and lets it keep receipts for longer if it forgets them too early.
+    /// Makes the bucket if it is not there.
     pub(crate) async fn provide(&self) -> Result<(), CreateKeyValueError> {
         let jetstream = self.bus.jetstream();
-        if let Ok(bucket) = jetstream.get_key_value(receipt::BUCKET).await {
-            self.keep_for_longer(&bucket.stream.cached_info().config).await;
+        if jetstream.get_key_value(receipt::BUCKET).await.is_ok() {
             return Ok(());
         }
         let config = kv::Config {
@@ -208,22 +207,6 @@ impl Receipts {
     /// Receipts are kept as long as the stream of events knows a repeated event.
     fn max_age(&self) -> Duration {
         self.streams.duplicate_window(StreamRole::Events)
-    }
-
-    async fn keep_for_longer(&self, have: &stream::Config) {
-        let max_age = self.max_age();
-        if have.max_age.is_zero() || have.max_age >= max_age {
-            return;
-        }
-        let wanted = stream::Config { max_age, ..have.clone() };
-        match self.bus.jetstream().update_stream(wanted).await {
-            Ok(_) => tracing::info!(?max_age, "the bucket of receipts keeps them for longer now"),
-            Err(error) => tracing::warn!(
-                stream = receipt::STREAM, have = ?have.max_age, ?max_age, error = %Chain(&error),
-                "receipts are forgotten before events are; run: nats stream edit {} --max-age={}s",
-                receipt::STREAM, max_age.as_secs_f64().ceil()
-            ),
-        }
     }
 
     async fn provide_again(&self) {

@@ -6,6 +6,7 @@ mod dead_letter_depth;
 mod left_behind;
 mod losses;
 mod proof;
+mod receipts;
 mod route_consumers;
 mod route_states;
 mod sinks;
@@ -36,6 +37,7 @@ pub fn checks(config: &Config, names: StreamNames, doctor: bool) -> Vec<Box<dyn 
         Box::new(losses::Losses { names: names.clone(), routes: routes() }),
         Box::new(dead_letter_depth::DeadLetterDepth { names: names.clone(), routes: routes() }),
         Box::new(left_behind::LeftBehind { names, routes: routes() }),
+        Box::new(receipts::Receipts { routes: routes() }),
         Box::new(sinks::Sinks { config: config.clone() }),
         Box::new(SecretsCheck::new(COMPONENT, "EB0211", "EB0212", secrets(&config.routes))),
     ]

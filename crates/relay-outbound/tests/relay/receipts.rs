@@ -7,11 +7,14 @@ use bytes::Bytes;
 use event_bus_core::event::nats;
 use event_bus_core::key::EventKey;
 use event_bus_core::wire::receipt::{self, Outcome, Receipt, RouteReceipt};
+use event_bus_runtime::CheckContext;
+use event_bus_runtime::check::Status;
+use relay_outbound::StreamNames;
 use serde::de::DeserializeOwned;
 use testkit::{CaptureSink, Reply, Script, poll_until};
 use time::OffsetDateTime;
 
-use crate::world::{LONG, World, event, route};
+use crate::world::{LONG, World, config, event, route};
 
 async fn stored<T: DeserializeOwned>(world: &World, key: &str) -> Option<T> {
     let bucket = world.jetstream.get_key_value(receipt::BUCKET).await.ok()?;
@@ -151,18 +154,31 @@ async fn a_bucket_that_was_deleted_is_made_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn receipts_are_kept_as_long_as_events_are_known_and_never_for_less() {
+async fn the_doctor_says_when_receipts_are_forgotten_too_early() {
     let mut world = World::start().await;
     let sink = CaptureSink::start().await;
     let text = route("aged", "fleet.>", &sink.url(), "receipts = true");
-    for (window, expected) in [(60, 60), (120, 120), (90, 120)] {
-        world.events.duplicate_window = Some(Duration::from_secs(window));
-        let relay = world.relay(&text).await;
-        let stream = world.jetstream.get_stream(receipt::STREAM).await.unwrap();
-        assert_eq!(stream.cached_info().config.max_age, Duration::from_secs(expected), "{window}");
-        relay.stop().await;
-        world.jetstream.delete_stream("EVENTS").await.unwrap();
-    }
+    let ask = async |world: &World| {
+        let environment = world.environment().await;
+        let streams = environment.bus_config.streams.clone();
+        let context =
+            CheckContext::new(environment.bus, streams, environment.secrets, environment.clock);
+        let [events, retries, dead_letters] =
+            ["EVENTS", "RETRIES", "DEAD_LETTERS"].map(str::to_owned);
+        let names = StreamNames { events, retries, dead_letters };
+        let checks = relay_outbound::checks(&config(&text), names, false);
+        let check = checks.iter().find(|check| check.id() == "receipts").unwrap();
+        check.run(&context).await.remove(0)
+    };
+    assert_eq!(ask(&world).await.status, Status::Skip);
+    world.events.duplicate_window = Some(Duration::from_secs(60));
+    let relay = world.relay(&text).await;
+    assert_eq!(ask(&world).await.status, Status::Pass);
+    relay.stop().await;
+    world.events.duplicate_window = Some(Duration::from_secs(120));
+    let found = ask(&world).await;
+    assert_eq!((found.status, found.code), (Status::Warn, Some("EB0219")));
+    assert_eq!(found.message, "receipts are kept for 1m, and events are known for 2m");
 }
 
 #[tokio::test(flavor = "multi_thread")]
