@@ -22,36 +22,21 @@ pub enum Format {
     Data,
 }
 
-/// The key of a record whose event has no attribute for it. Kafka takes the two for different keys.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum MissingKey {
-    /// No key: any partition.
-    #[default]
-    Null,
-    /// The empty text: always the same partition.
-    Empty,
-}
-
 /// How events become records.
 #[derive(Debug)]
 pub(super) struct Shape {
     format: Format,
     /// The attribute that is the key of the record.
     key: Option<String>,
-    missing_key: MissingKey,
+    /// The key of a record whose event has no such attribute.
+    missing_key: Option<String>,
 }
 
 impl Shape {
     /// `key` is the setting of that name.
-    pub(super) fn new(format: Format, key: &str) -> Self {
+    pub(super) fn new(format: Format, key: &str, missing_key: Option<String>) -> Self {
         let key = (key != "none").then(|| key.to_owned());
-        Self { format, key, missing_key: MissingKey::Null }
-    }
-
-    /// The same with this key for events without one.
-    pub(super) fn missing_key(self, missing_key: MissingKey) -> Self {
-        Self { missing_key, ..self }
+        Self { format, key, missing_key }
     }
 
     /// The record of an event. Without data its value is absent, a tombstone, unless the format is structured.
@@ -71,10 +56,7 @@ impl Shape {
         };
         record.headers.push((EVENT_KEY.to_owned(), EventKey::of(event).message_id()));
         let key = self.key.as_ref().and_then(|name| attribute(event, name));
-        record.key = match self.missing_key {
-            MissingKey::Null => key,
-            MissingKey::Empty => Some(key.unwrap_or_default()),
-        };
+        record.key = key.or_else(|| self.missing_key.clone());
         record
     }
 }

@@ -10,8 +10,19 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{KafkaSink, settings};
-use crate::sinks::record::{self, Format, MissingKey, default_key};
+use crate::sinks::record::{self, Format, default_key};
 use crate::sinks::{BuildError, Settings, Sink, SinkContext, oauth2, topic};
+
+/// The key of a record whose event has no attribute for it. Kafka takes the two for different keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingKey {
+    /// No key: any partition.
+    #[default]
+    Null,
+    /// The empty text: always the same partition.
+    Empty,
+}
 
 /// `sink.kafka`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -104,6 +115,16 @@ pub struct Tls {
     pub certificate: Option<PathBuf>,
     /// Key of the certificate (PEM).
     pub key: Option<SecretRef>,
+}
+
+impl MissingKey {
+    /// The key itself.
+    pub(super) fn key(self) -> Option<String> {
+        match self {
+            Self::Null => None,
+            Self::Empty => Some(String::new()),
+        }
+    }
 }
 
 impl Mechanism {

@@ -9,6 +9,6 @@ mod sink;
 mod topic;
 mod watch;
 
-pub use super::record::{Format, MissingKey};
-pub use config::{Config, Mechanism, Sasl, Tls};
+pub use super::record::Format;
+pub use config::{Config, Mechanism, MissingKey, Sasl, Tls};
 pub use sink::KafkaSink;

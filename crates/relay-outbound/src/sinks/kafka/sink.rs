@@ -61,7 +61,7 @@ impl KafkaSink {
             config: client,
             tokens: tokens.transpose()?.map(Arc::new),
             topic: Topic::parse(&config.topic)?,
-            shape: Shape::new(config.format, &config.key).missing_key(config.missing_key),
+            shape: Shape::new(config.format, &config.key, config.missing_key.key()),
             timeout: config.timeout,
             running: OnceCell::new(),
         })

@@ -66,7 +66,7 @@ impl KafkaRestSink {
             url: config.url.clone(),
             cluster: config.cluster_id.clone().unwrap_or_default(),
             topic: Topic::parse(&config.topic)?,
-            shape: Shape::new(config.format(), &config.key),
+            shape: Shape::new(config.format(), &config.key, None),
             headers,
             authorization: Authorization::build(config.auth.as_ref(), context)?,
             timeout: config.timeout,
