@@ -3,38 +3,34 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use event_bus_runtime::bus::Publisher;
-use event_bus_runtime::config::Rate;
 use event_bus_runtime::limiter::Limiters;
 use event_bus_runtime::server::Service;
 use event_bus_runtime::server::body::{self, BodyError, Held, Room};
 use event_bus_runtime::{Bus, Clock};
-use http::header::InvalidHeaderValue;
 use http::request::Parts as Head;
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use hyper::body::{Body, Incoming};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::answer::{self, Answer, Refusal};
-use crate::config::Config;
 use crate::docs;
 use crate::health::{self, Probe};
 #[cfg(feature = "postgres")]
 use crate::json::Limits;
 #[cfg(feature = "postgres")]
 use crate::lane::Place;
-use crate::lane::{self, Table};
+use crate::lane::{self, ActiveRules};
 use crate::metrics::GatewayMetrics;
 use crate::outcomes::Outcomes;
-use crate::payload_log::PayloadLog;
 use crate::profile::Profile;
 use crate::reason::Reason;
 use crate::rules::Rules;
+use crate::settings::Settings;
 #[cfg(feature = "postgres")]
 use crate::stats::{self, Question, Stats};
 use crate::token::{self, Tokens};
@@ -71,69 +67,6 @@ pub struct Parts {
     pub settings: Settings,
 }
 
-/// Settings of the HTTP contract.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Wording of answers.
-    pub profile: Profile,
-    /// What `/api` serves.
-    pub api: Bytes,
-    /// Where `/token` leads.
-    pub token_provider: HeaderValue,
-    /// Largest body, in bytes.
-    pub max_body_bytes: usize,
-    /// Deepest nesting of a message.
-    pub max_depth: usize,
-    /// Most messages of one request.
-    pub max_batch: usize,
-    /// Time for the body to arrive.
-    pub body_read_timeout: Duration,
-    /// Bytes of bodies that are held at once.
-    pub max_bytes_in_flight: usize,
-    /// Requests that are handled at once, without those that wait for destinations.
-    pub max_concurrent_requests: usize,
-    /// Requests of one topic that wait for destinations at once.
-    pub max_waiting: usize,
-    /// Connections that are open at once.
-    pub max_connections: usize,
-    /// Messages of one subject; no limit by default.
-    pub subject_rate: Option<Rate>,
-    /// What of a message the log shows.
-    pub payload_log: PayloadLog,
-    /// Time for the stream to confirm an event.
-    pub publish_within: Duration,
-    /// Time for the destinations of a topic to answer, where producers wait for them.
-    pub delivered_within: Duration,
-}
-
-impl Settings {
-    /// The settings of a configuration. `/api` serves `api`.
-    pub fn of(config: &Config, api: Bytes) -> Result<Self, InvalidHeaderValue> {
-        let limits = &config.limits;
-        let location = config.token_provider.as_ref().map_or("", url::Url::as_str);
-        Ok(Self {
-            profile: config.compat,
-            api,
-            token_provider: HeaderValue::from_str(location)?,
-            max_body_bytes: limits.max_body_bytes.as_usize(),
-            max_depth: limits.max_depth.get(),
-            max_batch: limits.max_batch.get(),
-            body_read_timeout: limits.body_read_timeout,
-            max_bytes_in_flight: limits.max_bytes_in_flight.as_usize(),
-            max_concurrent_requests: limits.max_concurrent_requests.get(),
-            max_waiting: limits.max_waiting_per_topic.get(),
-            max_connections: limits.max_connections.get(),
-            subject_rate: limits.subject_rate,
-            payload_log: PayloadLog {
-                redact_keys: config.payload_log.redact_keys.clone(),
-                max_bytes: config.payload_log.max_bytes.as_usize(),
-            },
-            publish_within: config.publish_within,
-            delivered_within: config.delivered_within,
-        })
-    }
-}
-
 /// The gateway. Cloning is cheap and shares it.
 #[derive(Clone)]
 pub struct Gateway(pub(crate) Arc<Shared>);
@@ -144,7 +77,7 @@ pub(crate) struct Shared {
     pub(crate) stream: String,
     pub(crate) clock: Clock,
     pub(crate) tokens: Tokens,
-    pub(crate) table: ArcSwap<Table>,
+    pub(crate) active: ArcSwap<ActiveRules>,
     pub(crate) metrics: GatewayMetrics,
     pub(crate) subjects: Option<Limiters<String>>,
     pub(crate) outcomes: Outcomes,
@@ -164,14 +97,14 @@ impl Gateway {
         let Parts {
             bus, stream, clock, tokens, rules, outcomes, probes, metrics, settings, ..
         } = parts;
-        let table = Table::new(rules, None, &metrics, &settings);
+        let active = ActiveRules::new(rules, None, &metrics, &settings);
         Self(Arc::new(Shared {
             publisher: Publisher::new(bus.clone()),
             bus,
             stream,
             clock,
             tokens,
-            table: ArcSwap::from_pointee(table),
+            active: ArcSwap::from_pointee(active),
             metrics,
             subjects: settings.subject_rate.map(Limiters::new),
             outcomes,
@@ -188,9 +121,9 @@ impl Gateway {
 
     /// Takes other rules. Requests under way keep the old ones.
     pub fn replace_rules(&self, rules: Rules) {
-        let Shared { table, metrics, settings, .. } = &*self.0;
-        let new = Table::new(rules, Some(&table.load()), metrics, settings);
-        table.store(Arc::new(new));
+        let Shared { active, metrics, settings, .. } = &*self.0;
+        let new = ActiveRules::new(rules, Some(&active.load()), metrics, settings);
+        active.store(Arc::new(new));
     }
 
     /// Asks others for `/health` from now on.
@@ -228,15 +161,15 @@ impl Gateway {
             "/token" => Ok(answer::see_other(&self.0.settings.token_provider)),
             "/health" if head_only => Ok(self.health().await),
             "/topics" => {
-                let table = self.0.table.load();
-                Ok(answer::json(StatusCode::OK, &table.rules.names().collect::<Vec<_>>()))
+                let active = self.0.active.load();
+                Ok(answer::json(StatusCode::OK, &active.rules.names().collect::<Vec<_>>()))
             }
             _ => match path.strip_prefix("/topics/") {
                 Some(topic) if !topic.is_empty() && !topic.contains('/') => {
-                    let topic = percent_encoding::percent_decode_str(topic).decode_utf8_lossy();
+                    let topic = topic_name(topic);
                     match head.method {
-                        Method::GET | Method::HEAD => self.schema(&topic.to_lowercase()),
-                        Method::POST => self.publish(head, body, &topic.to_lowercase()).await,
+                        Method::GET | Method::HEAD => self.schema(&topic),
+                        Method::POST => self.publish(head, body, &topic).await,
                         _ => Ok(answer::method_not_allowed("GET, HEAD, POST", profile)),
                     }
                 }
@@ -250,8 +183,7 @@ impl Gateway {
                     if head.method != Method::POST {
                         return Ok(answer::method_not_allowed("POST", profile));
                     }
-                    let topic = percent_encoding::percent_decode_str(topic).decode_utf8_lossy();
-                    self.stats(head, body, &topic.to_lowercase()).await
+                    self.stats(head, body, &topic_name(topic)).await
                 }
                 None if head_only && is_get => {
                     docs::asset(&path).await.ok_or_else(|| Refusal::no_route(profile))
@@ -262,8 +194,8 @@ impl Gateway {
     }
 
     fn schema(&self, topic: &str) -> Result<Answer, Refusal> {
-        let table = self.0.table.load();
-        let governed = table.rules.topic(topic).ok_or_else(|| Refusal::no_topic(topic))?;
+        let active = self.0.active.load();
+        let governed = active.rules.topic(topic).ok_or_else(|| Refusal::no_topic(topic))?;
         let text = governed.schema.document().to_python_json();
         Ok(answer::content(StatusCode::OK, "application/json", Bytes::from(text)))
     }
@@ -292,7 +224,7 @@ impl Gateway {
         body: B,
         topic: &str,
     ) -> Result<Answer, Refusal> {
-        let Shared { settings, permits, stats, table, clock, metrics, .. } = &*self.0;
+        let Shared { settings, permits, stats, active, clock, metrics, .. } = &*self.0;
         let asked = {
             let place = Place::take(permits, &metrics.in_flight);
             let _place = place.ok_or_else(|| busy(settings.profile))?;
@@ -300,7 +232,7 @@ impl Gateway {
             if stats.as_ref().is_some_and(Stats::authenticates) {
                 self.subject(head).await?;
             }
-            let exists = table.load().rules.topic(topic).is_some();
+            let exists = active.load().rules.topic(topic).is_some();
             let limits = Limits { depth: settings.max_depth };
             Question { topic, exists, body: &body.bytes, limits, now: clock.now() }.understand()?
         };
@@ -341,6 +273,11 @@ impl Service for Gateway {
     fn closed(&self) {
         self.0.metrics.connections.dec();
     }
+}
+
+/// The name of a topic as it stands in a path.
+fn topic_name(part: &str) -> String {
+    percent_encoding::percent_decode_str(part).decode_utf8_lossy().to_lowercase()
 }
 
 pub(crate) fn busy(profile: Profile) -> Refusal {

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::gateway::Settings;
 use crate::metrics::{GatewayMetrics, TopicMetrics, UNKNOWN};
 use crate::rules::Rules;
+use crate::settings::Settings;
 use crate::topic::Acknowledge;
 
 /// What a topic has for itself. It stays when rules change.
@@ -76,13 +76,13 @@ pub(crate) fn all_waiting(max_connections: usize) -> Semaphore {
 }
 
 /// The rules that are in use, and the lanes of their topics.
-pub(crate) struct Table {
+pub(crate) struct ActiveRules {
     pub(crate) rules: Arc<Rules>,
     lanes: HashMap<String, Arc<Lane>>,
     unknown: Arc<Lane>,
 }
 
-impl Table {
+impl ActiveRules {
     /// For these rules; topics that were there `before` keep their lanes. Each topic has its share of the connections, so
     /// that one that hangs takes no place of another's.
     pub(crate) fn new(

@@ -1,13 +1,13 @@
 //! Governed topics over HTTP: tokens, access, schemas, and one answer that says which destinations have the event.
 
 pub mod access;
+mod admission;
 mod advice;
 mod answer;
 mod batch;
 mod checks;
 pub mod compat;
 pub mod config;
-mod court;
 mod docs;
 pub mod documents;
 mod failures;
@@ -25,6 +25,7 @@ mod publish;
 mod reason;
 mod rules;
 pub mod schema;
+mod settings;
 #[cfg(feature = "postgres")]
 pub mod stats;
 mod storage;
@@ -38,7 +39,7 @@ pub use checks::{Route, checks};
 pub use config::{Config, RegistryConfig, TopicConfig};
 pub use documents::{Location, Reader};
 pub use follow::{Follower, Prepared, Unusable};
-pub use gateway::{API, Gateway, Parts, Settings};
+pub use gateway::{API, Gateway, Parts};
 pub use governance::{FindDestinations, Governance, GovernanceError, Look};
 pub use health::Probe;
 pub use metrics::{Document, GatewayMetrics, export_keys};
@@ -47,6 +48,7 @@ pub use payload_log::PayloadLog;
 pub use profile::Profile;
 pub use reason::Reason;
 pub use rules::{Governed, Rules, field_value};
+pub use settings::Settings;
 #[cfg(feature = "postgres")]
 pub use stats::{Stats, StatsConfig, StatsError};
 pub use storage::{ColumnType, Storage, Unstorable};

@@ -15,9 +15,9 @@ use http::request::Parts as Head;
 use hyper::body::Body;
 use tokio::time::Instant;
 
+use crate::admission::Admission;
 use crate::answer::{self, Answer, Refusal};
 use crate::batch::{self, Results};
-use crate::court::Court;
 use crate::gateway::{Gateway, Shared, busy};
 use crate::json::{self, Limits, ParseError, Value};
 use crate::lane::{Lane, Place};
@@ -64,7 +64,7 @@ impl Gateway {
     ) -> Result<Answer, Refusal> {
         let began = Instant::now();
         let taken = self.take(head, body, topic).await;
-        let lane = Arc::clone(self.0.table.load().lane(topic));
+        let lane = Arc::clone(self.0.active.load().lane(topic));
         let answered = match taken {
             Ok(Taken::One(ended)) => {
                 lane.ended(Ok(ended));
@@ -89,14 +89,14 @@ impl Gateway {
         body: B,
         topic: &str,
     ) -> Result<Taken, Refusal> {
-        let Shared { settings, permits, all_waiting, metrics, table, .. } = &*self.0;
+        let Shared { settings, permits, all_waiting, metrics, active, .. } = &*self.0;
         let place = Place::take(permits, &metrics.in_flight);
         let place = place.ok_or_else(|| busy(settings.profile))?;
         let body = self.read(body).await?;
         let subject = self.subject(head).await?;
         let subject = subject.as_deref();
-        let table = table.load_full();
-        let rules = &*table.rules;
+        let active = active.load_full();
+        let rules = &*active.rules;
         let sent = self.parse(head, &body.bytes);
         drop(body);
         let messages = sent.as_ref().map_or(1, |sent| sent.messages(rules.topic(topic)));
@@ -109,19 +109,20 @@ impl Gateway {
             return Err(Refusal { reason: Some(Reason::NobodyAllowed), ..refusal });
         }
         let governed = rules.topic(topic).ok_or_else(|| Refusal::no_topic(topic))?;
-        let court = Court { rules, governed, lane: table.lane(topic), all_waiting, subject };
+        let admission =
+            Admission { rules, governed, lane: active.lane(topic), all_waiting, subject };
         let (messages, array): (Vec<_>, _) = match &sent {
             Sent::Value(array) if let Some(items) = several(array, Some(governed)) => {
                 batch::check_count(items.len(), settings.max_batch)?;
                 (items.iter().map(Ok).collect(), Some(array))
             }
             Sent::Value(message) => {
-                let prepared = self.prepare(&court, message)?;
-                let stored = self.store(&court, prepared, self.publish_deadline()).await?;
+                let prepared = self.prepare(&admission, message)?;
+                let stored = self.store(&admission, prepared, self.publish_deadline()).await?;
                 // A request that waits for destinations keeps nobody out but others of its topic.
                 drop(place);
-                let place = court.place();
-                return self.settle(&court, stored, place.is_some()).await.map(Taken::One);
+                let place = admission.place();
+                return self.settle(&admission, stored, place.is_some()).await.map(Taken::One);
             }
             Sent::Lines(lines) => {
                 (lines.iter().map(|line| line.as_ref().map_err(Clone::clone)).collect(), None)
@@ -129,7 +130,7 @@ impl Gateway {
         };
         let mut results: Results = Vec::new();
         let mut waiting = Vec::new();
-        for (index, stored) in self.store_all(&court, messages).await.into_iter().enumerate() {
+        for (index, stored) in self.store_all(&admission, messages).await.into_iter().enumerate() {
             match stored {
                 Ok(stored) => {
                     results.push(Ok(Ended::Accepted));
@@ -139,10 +140,10 @@ impl Gateway {
             }
         }
         drop(place);
-        let place = court.place();
-        let (court, has_place) = (&court, place.is_some());
+        let place = admission.place();
+        let (admission, has_place) = (&admission, place.is_some());
         let settling = waiting.into_iter().map(|(index, stored)| async move {
-            (index, self.settle(court, stored, has_place).await)
+            (index, self.settle(admission, stored, has_place).await)
         });
         for (index, result) in join_all(settling).await {
             results[index] = result;

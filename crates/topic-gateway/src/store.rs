@@ -13,8 +13,8 @@ use futures_util::stream::{self, StreamExt as _};
 use http::StatusCode;
 use tokio::time::Instant;
 
+use crate::admission::Admission;
 use crate::answer::Refusal;
-use crate::court::Court;
 use crate::failures;
 use crate::gateway::{Gateway, Shared, too_large, too_large_on_bus};
 use crate::json::Value;
@@ -63,14 +63,14 @@ impl Gateway {
     /// Messages with one key are stored one after the other, others at the same time.
     pub(crate) async fn store_all(
         &self,
-        court: &Court<'_>,
+        admission: &Admission<'_>,
         messages: Vec<Result<&Value, Refusal>>,
     ) -> Vec<Result<Stored, Refusal>> {
         let mut results: Vec<_> = messages.iter().map(|_| None).collect();
         let mut queues: Vec<Vec<(usize, Prepared)>> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
         for (index, message) in messages.into_iter().enumerate() {
-            match message.and_then(|message| self.prepare(court, message)) {
+            match message.and_then(|message| self.prepare(admission, message)) {
                 Ok(prepared) => {
                     let next = queues.len();
                     let place = match &prepared.order {
@@ -86,7 +86,7 @@ impl Gateway {
             }
         }
         let deadline = self.publish_deadline();
-        let storing = queues.into_iter().map(|queue| self.store_queue(court, queue, deadline));
+        let storing = queues.into_iter().map(|queue| self.store_queue(admission, queue, deadline));
         let stored: Vec<_> = stream::iter(storing).buffer_unordered(AT_ONCE).collect().await;
         for (index, result) in stored.into_iter().flatten() {
             results[index] = Some(result);
@@ -98,7 +98,7 @@ impl Gateway {
     /// Stores messages with one key. After one that could not be stored now, none follows: it would come first.
     async fn store_queue(
         &self,
-        court: &Court<'_>,
+        admission: &Admission<'_>,
         queue: Vec<(usize, Prepared)>,
         deadline: Instant,
     ) -> Vec<(usize, Result<Stored, Refusal>)> {
@@ -107,7 +107,7 @@ impl Gateway {
         for (index, prepared) in queue {
             let result = match &stopped {
                 Some(refusal) => Err(Refusal::clone(refusal)),
-                None => self.store(court, prepared, deadline).await,
+                None => self.store(admission, prepared, deadline).await,
             };
             if let Err(refusal) = &result
                 && refusal.status == StatusCode::SERVICE_UNAVAILABLE
@@ -124,9 +124,13 @@ impl Gateway {
     }
 
     /// The event of a message that may be stored, as it goes over the bus.
-    pub(crate) fn prepare(&self, court: &Court<'_>, message: &Value) -> Result<Prepared, Refusal> {
-        court.check(message)?;
-        let event = court.governed.topic.event(message, self.0.clock.now());
+    pub(crate) fn prepare(
+        &self,
+        admission: &Admission<'_>,
+        message: &Value,
+    ) -> Result<Prepared, Refusal> {
+        admission.check(message)?;
+        let event = admission.governed.topic.event(message, self.0.clock.now());
         let event = event
             .map_err(|error| Refusal::because(Reason::InvalidEvent, Chain(&error).to_string()))?;
         let (headers, payload) = nats::encode_structured(&event);
@@ -134,19 +138,19 @@ impl Gateway {
         if payload.len() > limit {
             return Err(too_large_on_bus(payload.len(), limit));
         }
-        self.0.settings.payload_log.write(&court.governed.topic.name, message);
+        self.0.settings.payload_log.write(&admission.governed.topic.name, message);
         let order = event.extension("partitionkey").map(|key| key.to_text().into_owned());
         Ok(Prepared { key: EventKey::of(&event), order, headers, payload })
     }
 
     pub(crate) async fn store(
         &self,
-        court: &Court<'_>,
+        admission: &Admission<'_>,
         prepared: Prepared,
         deadline: Instant,
     ) -> Result<Stored, Refusal> {
         let Prepared { key, headers, payload, .. } = prepared;
-        let topic = &court.governed.topic;
+        let topic = &admission.governed.topic;
         let waits = topic.acknowledge == Acknowledge::Delivered;
         // Before it is published, so that no receipt is missed.
         let waiter = waits.then(|| self.0.outcomes.wait_for(&key));
@@ -163,20 +167,20 @@ impl Gateway {
             tracing::error!(topic = topic.name, event = %key, error = %Chain(&error), "event not stored");
             not_stored(&error, self.0.settings.profile)
         })?;
-        court.lane.metrics.published(began.elapsed());
+        admission.lane.metrics.published(began.elapsed());
         Ok(Stored { key, duplicate: ack.duplicate, waiter })
     }
 
     /// Waits until every destination has the event, where the topic says so and there is a place to wait.
     pub(crate) async fn settle(
         &self,
-        court: &Court<'_>,
+        admission: &Admission<'_>,
         stored: Stored,
         has_place: bool,
     ) -> Result<Ended, Refusal> {
         let Shared { settings, .. } = &*self.0;
         let Stored { key, duplicate, waiter } = stored;
-        let topic = &court.governed.topic;
+        let topic = &admission.governed.topic;
         if let Some(waiter) = waiter {
             let routes: Vec<_> =
                 topic.destinations.iter().map(|destination| destination.route.clone()).collect();
@@ -193,7 +197,7 @@ impl Gateway {
                 (false, Some(_), true) => Waited::TimedOut,
                 (false, Some(_), false) => Waited::Failed,
             };
-            court.lane.metrics.waited(outcome, began.elapsed());
+            admission.lane.metrics.waited(outcome, began.elapsed());
             if !problems.is_empty() {
                 tracing::error!(
                     topic = topic.name,
@@ -207,7 +211,7 @@ impl Gateway {
                 return Err(Refusal { status, problems, retry_after: None, reason: Some(reason) });
             }
         }
-        let user = court.subject;
+        let user = admission.subject;
         tracing::debug!(target: ACCEPTED, topic = topic.name, user, event = %key, duplicate, "message accepted");
         Ok(if duplicate { Ended::Duplicate } else { Ended::Accepted })
     }

@@ -10,7 +10,7 @@ use crate::reason::Reason;
 use crate::rules::{Governed, Rules};
 
 /// What the messages of a request are judged by.
-pub(crate) struct Court<'a> {
+pub(crate) struct Admission<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) governed: &'a Governed,
     pub(crate) lane: &'a Lane,
@@ -19,7 +19,7 @@ pub(crate) struct Court<'a> {
     pub(crate) subject: Option<&'a str>,
 }
 
-impl Court<'_> {
+impl Admission<'_> {
     /// A place to wait for destinations; none if too many requests of the topic, or of all topics, have one.
     pub(crate) fn place(&self) -> Option<Place<'_>> {
         Place::take(&self.lane.waiting, self.lane.metrics.waiting())?.and(self.all_waiting)
