@@ -7,7 +7,7 @@ use bytes::Bytes;
 use event_bus_runtime::admin::Commands;
 use event_bus_runtime::bus::StreamRole;
 use event_bus_runtime::server::{self, Limits};
-use event_bus_runtime::{Bus, Metrics, Readiness};
+use event_bus_runtime::{Bus, Clock, Metrics, Readiness};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 #[cfg(feature = "postgres")]
@@ -104,20 +104,10 @@ impl Bound {
         governance = governance.counted(counts.clone());
         let reading = first_rules(&config, &mut governance, &bus);
         let rules = shutdown.run_until_cancelled(reading).await.ok_or(Failure::Quiet)??;
-        let keys = config.tokens.keys().ok_or_else(|| {
-            Failure::usage("topics.tokens: name one of keys_url and issuer".to_owned())
-        })?;
-        let fetching = Keys::fetch(keys);
-        let keys = shutdown.run_until_cancelled(fetching).await.ok_or(Failure::Quiet)?;
-        let keys = keys.map_err(|error| Failure::failed(event_bus_core::Chain(&error)))?;
-        let token_rules = token::Rules {
-            leeway: config.tokens.leeway,
-            audiences: config.tokens.audiences.clone(),
-            issuers: Vec::new(),
-        };
+        let fetching = tokens(&config, start.clock.clone());
+        let tokens = shutdown.run_until_cancelled(fetching).await.ok_or(Failure::Quiet)??;
+        let keys = Arc::clone(tokens.keys());
         topic_gateway::export_keys(&keys, &metrics);
-        let tokens = Tokens::new(Arc::clone(&keys), token_rules, start.clock.clone());
-        let tokens = tokens.map_err(Failure::misuse)?;
         let routes = start.config.routes_with_receipts().map(|route| route.name.clone()).collect();
         let outcomes = Outcomes::new(bus.clone(), routes);
         let gateway = Gateway::new(Parts {
@@ -220,6 +210,21 @@ impl TopicsService {
     pub(super) fn needs_restart(&self, config: &RootConfig) -> Vec<&'static str> {
         config.topics.as_ref().map(|new| self.started.needs_restart(new)).unwrap_or_default()
     }
+}
+
+/// What verifies tokens, with the keys to begin with.
+async fn tokens(config: &Config, clock: Clock) -> Result<Tokens, Failure> {
+    let keys = config.tokens.keys().ok_or_else(|| {
+        Failure::usage("topics.tokens: name one of keys_url and issuer".to_owned())
+    })?;
+    let keys = Keys::fetch(keys).await;
+    let keys = keys.map_err(|error| Failure::failed(event_bus_core::Chain(&error)))?;
+    let rules = token::Rules {
+        leeway: config.tokens.leeway,
+        audiences: config.tokens.audiences.clone(),
+        issuers: Vec::new(),
+    };
+    Tokens::new(keys, rules, clock).map_err(Failure::misuse)
 }
 
 /// The rules to begin with: every document must be usable.
