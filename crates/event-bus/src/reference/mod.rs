@@ -4,7 +4,9 @@
 //! and then run: the gateway, the relay with the routes that follow from it, and a broker unless one is named.
 
 mod conf_dir;
+mod postgres;
 mod translate;
+mod values;
 
 use std::fs;
 use std::net::SocketAddr;

@@ -1,23 +1,21 @@
 //! From the files of a folder to a configuration of our own.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::time::Duration;
 
-use event_bus_core::Chain;
-use event_bus_runtime::{EnvMap, SecretRef, SecretResolver, SecretsConfig};
+use event_bus_runtime::EnvMap;
 use serde_json::Value as Json;
 use toml::{Table, Value};
 use topic_gateway::Profile;
 
 use super::conf_dir::{ConfDir, TopicFile};
-use super::{said_when_slow, warn, wrong};
+use super::postgres::stats;
+use super::values::{path, seconds, table, text};
+use super::{warn, wrong};
 use crate::failure::Failure;
-
-/// The example whose routes write the reference's topics into its tables.
-const TABLES: &str = include_str!("../../../../examples/topics/event-bus.toml");
 
 /// What those tables can take, by topic.
 const COLUMNS: &str = include_str!("columns.toml");
@@ -34,12 +32,6 @@ const FLUSH_TIMEOUT: f64 = 7.0;
 
 /// Seconds that the gateway waits beyond that.
 const MARGIN: f64 = 3.0;
-
-/// Fields of the secret that say how to reach PostgreSQL; its password stays where it is.
-const CONNECTION: [&str; 4] = ["host", "port", "database", "user"];
-
-/// Time for AWS Secrets Manager to give them.
-const SECRET_WITHIN: Duration = Duration::from_secs(10);
 
 /// What becomes a configuration.
 pub(super) struct Translation<'a> {
@@ -171,6 +163,7 @@ impl Translation<'_> {
             ("topic", text("{type}")),
             ("format", text("data")),
             ("missing_key", text("empty")),
+            ("librdkafka", Value::Table(table([("linger.ms", text("0"))]))),
             ("timeout", text(&seconds(self.flush_timeout()))),
         ]);
         // Both together switch it on (section 5); then the others must be there.
@@ -190,8 +183,7 @@ impl Translation<'_> {
         let certificate = needed(&config.kafka_ssl_cert_path, "kafka_ssl_cert_path")?;
         let password = needed(&config.kafka_ssl_key_password, "kafka_ssl_key_password")?;
         let file = self.data.join("kafka_ssl_key_password");
-        fs::write(&file, password)?;
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
+        write_private(&file, &password)?;
         let sasl = table([
             ("mechanism", text("GSSAPI")),
             ("service", text("kafka")),
@@ -210,59 +202,7 @@ impl Translation<'_> {
         Ok(sink)
     }
 
-    /// How to reach PostgreSQL: from a secret, of which only the password stays one.
-    async fn postgres(&self, aws: &Table) -> Result<Option<Table>, Failure> {
-        let Some(name) = self.postgres_secret() else { return Ok(None) };
-        let settings: SecretsConfig =
-            toml::Value::Table(table([("aws", Value::Table(aws.clone()))]))
-                .try_into()
-                .map_err(wrong)?;
-        let resolver = SecretResolver::new(self.env.clone(), &settings);
-        let mut references = Vec::new();
-        for field in CONNECTION {
-            let reference = table([("aws_secrets_manager", text(&format!("{name}#{field}")))]);
-            let reference: SecretRef = Value::Table(reference).try_into().map_err(wrong)?;
-            references.push(reference);
-        }
-        let place = secrets_manager(aws);
-        let fetching = resolver.fetch_within(&references, SECRET_WITHIN);
-        let waited = format!(
-            "waiting for {place}, at most {} s: POSTGRES_SECRET_NAME is {name}",
-            SECRET_WITHIN.as_secs()
-        );
-        // What cannot be had is said below, field by field.
-        said_when_slow(waited, fetching).await.ok();
-        let mut connection = Table::new();
-        for (field, reference) in CONNECTION.into_iter().zip(&references) {
-            let value = resolver.resolve(reference).map_err(|error| {
-                let why = Chain(&error);
-                wrong(format!(
-                    "PostgreSQL connection field '{field}' not configured: {why}; POSTGRES_SECRET_NAME is {name}, and {place} was asked"
-                ))
-            })?;
-            let value = String::from_utf8_lossy(value.expose()).into_owned();
-            let value =
-                match field {
-                    "port" => Value::Integer(value.parse().map_err(|_| {
-                        wrong(format!("the port of the secret {name} is no number"))
-                    })?),
-                    _ => Value::String(value),
-                };
-            connection.insert(field.to_owned(), value);
-        }
-        let password = table([("aws_secrets_manager", text(&format!("{name}#password")))]);
-        connection.insert("password".to_owned(), Value::Table(password));
-        // As the driver of the reference does.
-        connection.insert("tls".to_owned(), text("prefer"));
-        Ok(Some(connection))
-    }
-
-    /// Name of the secret; without it, or without its region, there is no PostgreSQL.
-    fn postgres_secret(&self) -> Option<&str> {
-        self.given("POSTGRES_SECRET_REGION").and_then(|_| self.given("POSTGRES_SECRET_NAME"))
-    }
-
-    fn given(&self, variable: &str) -> Option<&str> {
+    pub(super) fn given(&self, variable: &str) -> Option<&str> {
         self.env.get(variable).filter(|value| !value.is_empty())
     }
 
@@ -287,34 +227,9 @@ impl Translation<'_> {
         warnings
     }
 
-    /// The routes of the example, for the topics that are here, with this connection.
-    fn tables(&self, connection: &Table) -> Result<Vec<Value>, Failure> {
-        let example: Table = toml::from_str(TABLES).map_err(wrong)?;
-        let routes = example["outbound"]["routes"].as_array().cloned().unwrap_or_default();
-        let mut made = Vec::new();
-        for mut route in routes {
-            let subject = route["subjects"][0].as_str().unwrap_or_default().to_owned();
-            let here = |topic: &TopicFile| subject == format!("fleet.topic.{}", topic.name);
-            if !self.conf_dir.topics.iter().any(here) {
-                continue;
-            }
-            let name = format!("postgres-{}", route["name"].as_str().unwrap_or_default());
-            if let Some(route) = route.as_table_mut() {
-                route.insert("name".to_owned(), text(&name));
-                route.insert("receipts".to_owned(), true.into());
-            }
-            if let Some(sink) = route["sink"]["postgres"].as_table_mut() {
-                sink.extend(connection.clone());
-            }
-            made.push(route);
-        }
-        Ok(made)
-    }
-
     fn aws(&self) -> Table {
         let mut aws = Table::new();
-        let region = self.env.get("POSTGRES_SECRET_REGION").filter(|region| !region.is_empty());
-        if let Some(region) = region {
+        if let Some(region) = self.given("POSTGRES_SECRET_REGION") {
             aws.insert("region".to_owned(), text(region));
         }
         if let Some(url) = endpoint(self.env, "SECRETS_MANAGER") {
@@ -340,21 +255,6 @@ fn is_event_bus(text: &str) -> bool {
                 && !account.is_empty()
                 && bus.strip_prefix("event-bus/").is_some_and(|name| !name.is_empty())
     )
-}
-
-/// AWS Secrets Manager, as these settings reach it.
-fn secrets_manager(aws: &Table) -> String {
-    let setting = |name| aws.get(name).and_then(Value::as_str);
-    match (setting("endpoint_url"), setting("region").unwrap_or_default()) {
-        (Some(url), region) => format!("AWS Secrets Manager at {url} ({region})"),
-        (None, region) => format!("AWS Secrets Manager in {region}"),
-    }
-}
-
-/// Everybody may read them, as they may those of the reference (section 11).
-fn stats(mut connection: Table) -> Table {
-    connection.insert("authenticate".to_owned(), false.into());
-    connection
 }
 
 /// Where a service of AWS is instead of its own address.
@@ -414,22 +314,23 @@ fn route(name: &str, subject: &str, (kind, sink): (&str, Table)) -> Value {
         ("name", text(name)),
         ("subjects", Value::Array(vec![text(subject)])),
         ("receipts", true.into()),
+        ("batch", batch(if kind == "eventbridge" { 10 } else { 100 })),
         ("sink", Value::Table(table([(kind, Value::Table(sink))]))),
     ]))
 }
 
-fn table<const N: usize>(entries: [(&str, Value); N]) -> Table {
-    entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+/// Somebody waits for each event, so that no event waits long for others.
+pub(super) fn batch(max_events: i64) -> Value {
+    Value::Table(table([("max_events", max_events.into()), ("max_wait", text("1ms"))]))
 }
 
-fn text(text: &str) -> Value {
-    Value::String(text.to_owned())
-}
-
-fn path(path: &Path) -> Value {
-    Value::String(path.display().to_string())
-}
-
-fn seconds(seconds: f64) -> String {
-    format!("{}ms", (seconds * 1000.0).round())
+/// Writes what nobody else may read.
+fn write_private(file: &Path, content: &str) -> io::Result<()> {
+    // The rights of a file that is there already would stay.
+    fs::remove_file(file).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600).open(file)?.write_all(content.as_bytes())
 }
