@@ -133,6 +133,7 @@ async fn a_rotated_secret_is_taken_over_although_a_document_of_topics_cannot_be_
     let up = up.arg(path("data"));
     let running = up.arg("--nats-server").arg(nats::locate(nats::NEWEST)).spawn();
     world.accepted(&running).await;
+    running.wait_for_text("topic-gateway listens", LONG).await;
     fs::write(path("access.json"), "{").unwrap();
     running.wait_for_text("a document cannot be used", LONG).await;
     world.rotate("github", "hunter22-of-github").await;
