@@ -19,6 +19,7 @@ pub mod json;
 mod lane;
 mod metrics;
 mod outcomes;
+pub mod pattern;
 mod payload_log;
 mod profile;
 mod publish;

@@ -6,8 +6,8 @@ use std::fmt;
 use indexmap::{IndexMap, IndexSet};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::pattern::{Pattern, PatternError};
 use super::subject;
+use crate::pattern::{Pattern, PatternError};
 
 /// An access document cannot be used. Where the contract gives a text, it is that text.
 #[derive(Debug, thiserror::Error)]

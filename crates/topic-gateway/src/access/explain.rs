@@ -1,8 +1,8 @@
 //! A decision in words.
 
 use super::document::{Constraints, Topic};
-use super::pattern::Pattern;
 use super::{Access, FieldValue, Profile, Reason, Verdict, judge};
+use crate::pattern::Pattern;
 
 /// Longest value, in characters, that is repeated.
 const LONGEST_VALUE: usize = 80;

@@ -10,17 +10,15 @@
 mod denied;
 mod document;
 mod explain;
-pub mod pattern;
 mod subject;
 
 use std::borrow::Cow;
 
 use indexmap::{IndexMap, IndexSet};
 
-use document::{Constraints, Topic, Topics};
-use pattern::Pattern;
-
+use crate::pattern::{Pattern, Undecided};
 use crate::profile::Profile;
+use document::{Constraints, Topic, Topics};
 
 pub use denied::{Denied, Reason};
 pub use document::{AccessError, Problem};
@@ -143,7 +141,7 @@ fn judge<'a>(patterns: &'a [Pattern], value: &FieldValue<'_>) -> Verdict<'a> {
         match pattern.matches(text) {
             Ok(true) => return Verdict::Matched(pattern),
             Ok(false) => {}
-            Err(pattern::Undecided) => reason = Reason::Undecided,
+            Err(Undecided) => reason = Reason::Undecided,
         }
     }
     Verdict::Denied(reason)

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use fancy_regex::Regex;
 use serde_json::Value;
 
 use super::part::{Inner, Node, of_type};
 use super::prove::{Proof, below};
-use crate::schema::compile_pattern;
+use crate::pattern::Pattern;
 
 impl Proof<'_> {
     pub(super) fn members<'a>(
@@ -66,7 +65,7 @@ impl Proof<'_> {
     fn patterned<'a>(&mut self, inner: &Inner<'a>, outer: Node<'a>, at: &str) {
         for (pattern, schema) in outer.members("patternProperties") {
             let place = below(at, &["patternProperties", pattern]);
-            let regex = compile_pattern(pattern).ok();
+            let regex = Pattern::anywhere(pattern).ok();
             for name in names(inner).into_iter().filter(|name| may_match(regex.as_ref(), name)) {
                 self.contain(&member(inner, name), schema, &place);
             }
@@ -92,12 +91,12 @@ impl Proof<'_> {
         let place = below(at, &["additionalProperties"]);
         let patterns: Vec<&String> =
             outer.members("patternProperties").map(|(pattern, _)| pattern).collect();
-        let compiled: Vec<Option<Regex>> =
-            patterns.iter().map(|pattern| compile_pattern(pattern).ok()).collect();
+        let compiled: Vec<Option<Pattern>> =
+            patterns.iter().map(|pattern| Pattern::anywhere(pattern).ok()).collect();
         let is_known = |name: &str| {
             let mut compiled = compiled.iter().flatten();
             outer.members("properties").any(|(own, _)| own == name)
-                || compiled.any(|regex| regex.is_match(name).unwrap_or(false))
+                || compiled.any(|pattern| pattern.matches(name).unwrap_or(false))
         };
         for name in names(inner).into_iter().filter(|name| !is_known(name)) {
             let member = member(inner, name);
@@ -209,7 +208,7 @@ fn member<'a>(inner: &Inner<'a>, name: &str) -> Inner<'a> {
             is_known = true;
         }
         for (pattern, schema) in part.members("patternProperties") {
-            match compile_pattern(pattern).ok().and_then(|regex| regex.is_match(name).ok()) {
+            match Pattern::anywhere(pattern).ok().and_then(|pattern| pattern.matches(name).ok()) {
                 Some(true) => {
                     member.add(schema);
                     is_known = true;
@@ -240,6 +239,6 @@ fn says_something(part: &Node<'_>) -> bool {
     part.get("patternProperties").is_some() || part.get("additionalProperties").is_some()
 }
 
-fn may_match(regex: Option<&Regex>, name: &str) -> bool {
-    regex.is_none_or(|regex| regex.is_match(name).unwrap_or(true))
+fn may_match(pattern: Option<&Pattern>, name: &str) -> bool {
+    pattern.is_none_or(|pattern| pattern.matches(name).unwrap_or(true))
 }

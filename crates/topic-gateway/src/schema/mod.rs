@@ -10,7 +10,6 @@ mod dialect;
 mod endless;
 mod judge;
 mod node;
-mod pattern;
 mod reference;
 mod remotes;
 mod strict;
@@ -21,13 +20,11 @@ mod unique;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use fancy_regex::Regex;
-
 pub use dialect::Dialect;
-pub(crate) use pattern::compile as compile_pattern;
 pub use remotes::{Remotes, references_elsewhere};
 
 use crate::json::{Limits, ParseError, Value, parse};
+use crate::pattern::{Pattern, PatternError};
 use node::Exact;
 use reference::{Lost, References};
 
@@ -40,7 +37,7 @@ pub struct Schema {
     dialect: Dialect,
     references: References,
     /// The regular expressions of the document.
-    patterns: HashMap<String, Regex>,
+    patterns: HashMap<String, Pattern>,
     /// Lets pass what fits; absent if its verdict could differ from Python's.
     filter: Option<jsonschema::Validator<Exact>>,
 }
@@ -49,7 +46,7 @@ pub struct Schema {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Violation {
-    /// What Python's `jsonschema` says, word for word.
+    /// What Python's `jsonschema` says, word for word, unless Python would take too long to say it.
     pub message: String,
     /// The place in the value, as a JSON pointer (RFC 6901).
     pub path: String,
@@ -92,7 +89,7 @@ pub enum SchemaError {
     Pattern {
         pattern: String,
         #[source]
-        error: Box<fancy_regex::Error>,
+        error: PatternError,
     },
 }
 
@@ -118,8 +115,8 @@ impl Schema {
         }
         let patterns = strict::patterns(&bundle)?;
         let filter = match strict::reason(&bundle, dialect) {
-            Some(_) => None,
-            None => Some(compile(&plain, dialect)?),
+            None if patterns.is_empty() => Some(compile(&plain, dialect)?),
+            Some(_) | None => None,
         };
         Ok(Self { document, bundle, dialect, references, patterns, filter })
     }

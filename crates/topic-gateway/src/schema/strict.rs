@@ -2,22 +2,20 @@
 
 use std::collections::HashMap;
 
-use fancy_regex::Regex;
-
 use super::dialect::Dialect;
-use super::{Applicator, SchemaError, applicator, pattern};
+use super::{Applicator, SchemaError, applicator};
 use crate::json::{Number, Value};
+use crate::pattern::Pattern;
 
 /// The keyword for which a schema is judged as Python does from the start; `None` if there is none.
 ///
-/// `pattern` and `patternProperties`: another dialect of regular expressions. `multipleOf` of a fraction: Python
-/// divides floats. `unevaluated…` and the references of section 8.2.3: Python's package has notions of its own.
+/// Beside `pattern` and `patternProperties`, which are another dialect of regular expressions. `multipleOf` of a
+/// fraction: Python divides floats. `unevaluated…` and the references of section 8.2.3: Python's package has notions of its own.
 /// `content…`: asserted by the crate in Draft 6 and 7. Integers beyond 64 bits: the crate rounds those of a schema.
 pub(super) fn reason(document: &Value, dialect: Dialect) -> Option<&'static str> {
     let mut reason = None;
     each_keyword(document, &mut |keyword, value| {
         let found = match keyword {
-            "pattern" | "patternProperties" => Some("regular expression"),
             "multipleOf" => (!matches!(value, Value::Number(Number::Int(_)))).then_some("fraction"),
             "unevaluatedItems" | "unevaluatedProperties" => Some("unevaluated"),
             "$dynamicRef" | "$recursiveRef" => Some("dynamic reference"),
@@ -31,7 +29,7 @@ pub(super) fn reason(document: &Value, dialect: Dialect) -> Option<&'static str>
 }
 
 /// The regular expressions of a schema, compiled.
-pub(super) fn patterns(document: &Value) -> Result<HashMap<String, Regex>, SchemaError> {
+pub(super) fn patterns(document: &Value) -> Result<HashMap<String, Pattern>, SchemaError> {
     let mut texts = Vec::new();
     each_keyword(document, &mut |keyword, value| match keyword {
         "pattern" => texts.extend(value.as_str()),
@@ -40,11 +38,36 @@ pub(super) fn patterns(document: &Value) -> Result<HashMap<String, Regex>, Schem
         }
         _ => (),
     });
-    let compile = |text: &str| match pattern::compile(text) {
-        Ok(regex) => Ok((text.to_owned(), regex)),
+    let compile = |text: &str| match Pattern::anywhere(text) {
+        Ok(pattern) => Ok((text.to_owned(), pattern)),
         Err(error) => Err(SchemaError::Pattern { pattern: text.to_owned(), error }),
     };
-    texts.into_iter().map(compile).collect()
+    let mut patterns: HashMap<_, _> = texts.into_iter().map(compile).collect::<Result<_, _>>()?;
+    add_patterns(document, &mut patterns);
+    Ok(patterns)
+}
+
+/// Those of what may be a schema, since a reference can lead there, and may as well be data.
+fn add_patterns(value: &Value, patterns: &mut HashMap<String, Pattern>) {
+    let mut add = |text: &str| {
+        if !patterns.contains_key(text)
+            && let Ok(pattern) = Pattern::anywhere(text)
+        {
+            patterns.insert(text.to_owned(), pattern);
+        }
+    };
+    for (name, member) in value.as_object().into_iter().flatten() {
+        match name.as_str() {
+            "pattern" => member.as_str().into_iter().for_each(&mut add),
+            "patternProperties" => {
+                member.as_object().into_iter().flatten().for_each(|(name, _)| add(name));
+            }
+            _ => (),
+        }
+    }
+    let members = value.as_object().into_iter().flatten().map(|(_, member)| member);
+    let items = value.as_array().into_iter().flatten();
+    members.chain(items).for_each(|inner| add_patterns(inner, patterns));
 }
 
 /// Calls `visit` for every keyword of a schema and of those within it.

@@ -145,22 +145,65 @@ fn a_reference_may_lead_below_an_unknown_keyword() {
     assert_eq!(said(&schema, "3"), "3 is not a multiple of 2");
 }
 
+/// An expression that is given up on the text `{"a":1}` does not matter: `not` and `patternProperties` must not let it pass.
 #[test]
-fn a_slow_expression_is_given_up() {
-    let slow = schema(r#"{"pattern": "^(a+)+(?!b)$"}"#);
-    let text = format!("\"{}!\"", "a".repeat(60));
-    assert!(said(&slow, &text).contains("does not match"));
+fn what_an_expression_takes_too_long_for_is_refused() {
+    let slow = r"^(?=(a|aa)+$)";
+    let text = format!("{}!", "a".repeat(60));
+    let long = "a".repeat(10_000);
+    for (written, value, length) in [
+        (r#"{"pattern": "SLOW"}"#, r#""TEXT""#, 61),
+        (r#"{"not": {"pattern": "SLOW"}}"#, r#""TEXT""#, 61),
+        (r#"{"patternProperties": {"SLOW": false}}"#, r#"{"TEXT": 1}"#, 61),
+        (
+            r#"{"additionalProperties": {"type": "string"}, "patternProperties": {"SLOW": true}}"#,
+            r#"{"TEXT": ""}"#,
+            61,
+        ),
+        (
+            r#"{"patternProperties": {"SLOW": true}, "unevaluatedProperties": {"type": "null"}}"#,
+            r#"{"TEXT": null}"#,
+            61,
+        ),
+        (r#"{"propertyNames": {"not": {"pattern": "SLOW"}}}"#, r#"{"TEXT": 1}"#, 61),
+        (r#"{"items": {"if": {"pattern": "SLOW"}, "then": false}}"#, r#"["TEXT", "TEXT"]"#, 61),
+        (r#"{"not": {"pattern": "SLOW"}}"#, r#""LONG""#, 10_000),
+        (
+            r##"{"$ref": "#/examples/0", "examples": [{"not": {"pattern": "SLOW"}}]}"##,
+            r#""TEXT""#,
+            61,
+        ),
+    ] {
+        let value = value.replace("TEXT", &text).replace("LONG", &long);
+        let expected =
+            format!("matching a text of {length} characters with '{slow}' would take too long");
+        assert_eq!(said(&schema(&written.replace("SLOW", slow)), &value), expected, "{written}");
+    }
 }
 
 #[test]
-fn expressions_are_rewritten_only_where_python_differs() {
-    for (python, ours) in [
-        (r"^[0-9a-f]{8}$", r"^[0-9a-f]{8}(?:\n?\z)"),
-        (r"\w+\.\d\Z", r"[\p{L}\p{N}_]+\x{2e}\d\z"),
-        (r"[\w\s&[]{,3}", r"[\p{L}\p{N}_\s\x1c-\x1f\x{26}\x{5b}]{0,3}"),
-        ("a{b", r"a\x{7b}b"),
+fn an_expression_without_a_way_back_reads_a_text_of_any_length() {
+    let plain = schema(r#"{"pattern": "^(a|aa)+$"}"#);
+    let long = "a".repeat(1_000_000);
+    assert_eq!(said(&plain, &format!("\"{long}\"")), "fits");
+    assert!(said(&plain, &format!("\"{long}!\"")).contains("does not match"));
+}
+
+#[test]
+fn expressions_are_those_of_python() {
+    for (expression, fitting, others) in [
+        ("^[+--]$", ["+", ",", "-"].as_slice(), ["*", "."].as_slice()),
+        ("^a$b", &[], &["a\\nb", "a"]),
+        (r"^\\p{Lu}[^\\P{L}a]$", &["Äb"], &["äb", "Äa", "Ä1"]),
     ] {
-        assert_eq!(pattern::translate(python), ours);
+        let written = format!(r#"{{"pattern": "{expression}"}}"#);
+        let read = schema(&written);
+        for (texts, fits) in [(fitting, true), (others, false)] {
+            for text in texts {
+                let said = said(&read, &format!("\"{text}\""));
+                assert_eq!(said == "fits", fits, "{expression} {text}: {said}");
+            }
+        }
     }
 }
 

@@ -102,7 +102,7 @@ impl<'a> Judge<'a> {
         if let Some(Value::Object(patterns)) = schema.get("patternProperties") {
             let matched = members
                 .keys()
-                .filter(|name| patterns.keys().any(|pattern| self.search(pattern, name)));
+                .filter(|name| patterns.keys().any(|pattern| self.search(at, pattern, name)));
             seen.extend(matched.map(Text::as_str));
         }
         if let Some(Value::Object(dependent)) = schema.get("dependentSchemas") {

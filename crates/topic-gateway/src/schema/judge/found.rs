@@ -51,15 +51,7 @@ impl<'a> Found<'a> {
     }
 
     pub(super) fn into_violation(self) -> Violation {
-        let mut path = String::new();
-        for step in &self.path {
-            path.push('/');
-            match step {
-                Step::Name(name) => path.push_str(&name.replace('~', "~0").replace('/', "~1")),
-                Step::Index(index) => path.push_str(&index.to_string()),
-            }
-        }
-        Violation { message: (self.message)(), path }
+        Violation { message: (self.message)(), path: pointer(&self.path) }
     }
 
     /// The same, said about a value that does not live as long, at a place that does.
@@ -73,4 +65,17 @@ impl<'a> Found<'a> {
             context: self.context.into_iter().map(|found| found.outlive(path)).collect(),
         }
     }
+}
+
+/// Steps as a JSON pointer (RFC 6901).
+pub(super) fn pointer(path: &[Step<'_>]) -> String {
+    let mut pointer = String::new();
+    for step in path {
+        pointer.push('/');
+        match step {
+            Step::Name(name) => pointer.push_str(&name.replace('~', "~0").replace('/', "~1")),
+            Step::Index(index) => pointer.push_str(&index.to_string()),
+        }
+    }
+    pointer
 }

@@ -73,7 +73,7 @@ impl<'a> Judge<'a> {
     ) -> ControlFlow<()> {
         for (pattern, schema) in asked.value.as_object().into_iter().flatten() {
             for (name, member) in members {
-                if self.search(pattern, name) {
+                if self.search(asked.at, pattern, name) {
                     self.descend(asked.at, Some((Step::Name(name), member)), schema, found)?;
                 }
             }
@@ -96,7 +96,7 @@ impl<'a> Judge<'a> {
         let searched: Vec<&Text> = searched.collect();
         let extra = members.iter().filter(|(name, _)| {
             known.is_none_or(|known| !known.contains_key(name))
-                && !searched.iter().any(|pattern| self.search(pattern, name))
+                && !searched.iter().any(|pattern| self.search(asked.at, pattern, name))
         });
         match asked.value {
             schema @ Value::Object(_) => {

@@ -10,6 +10,7 @@ mod items;
 mod members;
 mod scalars;
 
+use std::cell::OnceCell;
 use std::ops::ControlFlow;
 
 use super::dialect::Dialect;
@@ -27,22 +28,28 @@ type Sink<'f, 'a> = &'f mut dyn FnMut(Found<'a>) -> ControlFlow<()>;
 
 /// The one reason that is said, if the value does not fit.
 pub(super) fn best_match(schema: &Schema, value: &Value) -> Option<Violation> {
+    let undecided = OnceCell::new();
     let mut best: Option<Found<'_>> = None;
     let scope = schema.references.root_scope(&schema.bundle);
     let at = Place { instance: value, path: None, scope: &scope, steps: 0 };
-    let judged = Judge { schema }.within(at, &schema.bundle, &mut |found| {
+    let judged = Judge { schema, undecided: &undecided }.within(at, &schema.bundle, &mut |found| {
         if best.as_ref().is_none_or(|best| found.compare(best).is_gt()) {
             best = Some(found);
         }
         ControlFlow::Continue(())
     });
     debug_assert!(judged.is_continue(), "nothing stops the search for the best reason");
+    if let Some(undecided) = undecided.get() {
+        return Some(undecided.clone());
+    }
     Some(best?.most_telling().into_violation())
 }
 
 #[derive(Clone, Copy)]
 struct Judge<'a> {
     schema: &'a Schema,
+    /// What could not be found out: whatever else was found may be wrong then, and so may that nothing was.
+    undecided: &'a OnceCell<Violation>,
 }
 
 /// A part of the value and how it was reached.

@@ -2,11 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use fancy_regex::Regex;
-
+use super::super::Violation;
 use super::super::dialect::Dialect;
-use super::{Asked, Judge, Sink};
+use super::found::pointer;
+use super::{Asked, Judge, Place, Sink};
 use crate::json::{Number, Value, repr_of_str};
+use crate::pattern::Undecided;
 
 impl<'a> Judge<'a> {
     pub(super) fn ask_string(
@@ -19,7 +20,7 @@ impl<'a> Judge<'a> {
             "minLength" | "maxLength" => self.ask_size(asked, || text.chars().count(), found),
             "pattern" => {
                 let pattern = asked.value.as_str().unwrap_or_default();
-                if self.search(pattern, text) {
+                if self.search(asked.at, pattern, text) {
                     return ControlFlow::Continue(());
                 }
                 found(self.fail(asked, move || {
@@ -30,14 +31,22 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// `re.search`. A search that is given up has found nothing.
-    pub(super) fn search(&self, pattern: &str, text: &str) -> bool {
-        let found = |regex: &Regex| regex.is_match(text).unwrap_or(false);
-        match self.schema.patterns.get(pattern) {
-            Some(regex) => found(regex),
-            // In a schema below a keyword that is not one.
-            None => super::super::pattern::compile(pattern).is_ok_and(|regex| found(&regex)),
+    /// `re.search`. The first one that is given up leaves the whole undecided, and nothing is searched any more.
+    pub(super) fn search(&self, at: Place<'_, 'a>, pattern: &str, text: &str) -> bool {
+        if self.undecided.get().is_some() {
+            return false;
         }
+        // One that is unknown stands where nobody took it for a pattern, and is none.
+        let known = self.schema.patterns.get(pattern).ok_or(Undecided);
+        known.and_then(|known| known.matches(text)).unwrap_or_else(|Undecided| {
+            let length = text.chars().count();
+            let message = format!(
+                "matching a text of {length} characters with {} would take too long",
+                repr_of_str(pattern)
+            );
+            self.undecided.set(Violation { message, path: pointer(&at.path()) }).ok();
+            false
+        })
     }
 
     /// `min…` and `max…` of texts, arrays and objects; the three say the same but for one phrase.

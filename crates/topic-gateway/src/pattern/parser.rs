@@ -45,8 +45,17 @@ struct Context {
 }
 
 pub(super) fn parse(pattern: &str) -> Result<Parsed, PatternError> {
+    read(Tokens::new(pattern, false)?)
+}
+
+/// The same, in which `\p{…}` is known.
+pub(super) fn parse_with_properties(pattern: &str) -> Result<Parsed, PatternError> {
+    read(Tokens::new(pattern, true)?)
+}
+
+fn read(tokens: Tokens) -> Result<Parsed, PatternError> {
     let mut parser = Parser {
-        tokens: Tokens::new(pattern)?,
+        tokens,
         flags: Flags::NONE,
         names: HashMap::new(),
         closed: vec![false],

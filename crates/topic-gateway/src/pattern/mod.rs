@@ -1,4 +1,4 @@
-//! Patterns of Python's `re`, matched against a whole text as `re.fullmatch` does.
+//! Patterns of Python's `re`, matched against a whole text as `re.fullmatch` does, or searched for as by `re.search`.
 //!
 //! A pattern is read by Python's rules, of version 3.13, and written anew for `fancy_regex`. What this does not know is
 //! refused when it is compiled, never taken for something else: characters by name (`\N{…}`), groups nested more than
@@ -15,10 +15,11 @@ mod tree;
 mod width;
 
 use fancy_regex::{Error, Regex, RegexBuilder};
+use parser::Parsed;
 
 pub use error::PatternError;
 
-/// Longest text, in bytes, that is matched against a pattern at all.
+/// Longest text, in bytes, that is matched as a whole.
 const LONGEST: usize = 64 * 1024;
 
 /// Longest text, in bytes, for a pattern that goes back and forth.
@@ -32,7 +33,8 @@ const MOST_BACKTRACKS: usize = 100_000;
 pub struct Pattern {
     source: String,
     regex: Regex,
-    backtracks: bool,
+    /// Longest text, in bytes.
+    longest: usize,
 }
 
 /// Whether a text matches was not found out, since it would take too long.
@@ -41,14 +43,14 @@ pub struct Pattern {
 pub struct Undecided;
 
 impl Pattern {
-    /// Compiles it.
+    /// Compiles one that whole texts are to match.
     pub fn new(source: &str) -> Result<Self, PatternError> {
-        let parsed = parser::parse(source)?;
-        width::check(&parsed.body)?;
-        let emitted = emit::emit(&parsed.body, parsed.flags);
-        let mut builder = RegexBuilder::new(&emitted.pattern);
-        let regex = builder.backtrack_limit(MOST_BACKTRACKS).build().map_err(unsupported)?;
-        Ok(Self { source: source.to_owned(), regex, backtracks: emitted.backtracks })
+        Self::compile(source, parser::parse(source)?, true)
+    }
+
+    /// Compiles one that a text matches if any part of it does; `\p{…}`, which Python does not know, is known here.
+    pub fn anywhere(source: &str) -> Result<Self, PatternError> {
+        Self::compile(source, parser::parse_with_properties(source)?, false)
     }
 
     /// As it was written.
@@ -56,13 +58,25 @@ impl Pattern {
         &self.source
     }
 
-    /// Whether the whole text matches.
+    /// Whether the text matches.
     pub fn matches(&self, text: &str) -> Result<bool, Undecided> {
-        let longest = if self.backtracks { LONGEST_TO_BACKTRACK } else { LONGEST };
-        if text.len() > longest {
+        if text.len() > self.longest {
             return Err(Undecided);
         }
         self.regex.is_match(text).map_err(|_| Undecided)
+    }
+
+    fn compile(source: &str, parsed: Parsed, whole: bool) -> Result<Self, PatternError> {
+        width::check(&parsed.body)?;
+        let emitted = emit::emit(&parsed.body, parsed.flags, whole);
+        let mut builder = RegexBuilder::new(&emitted.pattern);
+        let regex = builder.backtrack_limit(MOST_BACKTRACKS).build().map_err(unsupported)?;
+        let longest = match (emitted.backtracks, whole) {
+            (true, _) => LONGEST_TO_BACKTRACK,
+            (false, true) => LONGEST,
+            (false, false) => usize::MAX,
+        };
+        Ok(Self { source: source.to_owned(), regex, longest })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Writes a pattern in the syntax of `fancy_regex`, to match a whole text as `re.fullmatch` does.
+//! Writes a pattern in the syntax of `fancy_regex`, to match a whole text as `re.fullmatch` does or any part of it.
 //!
 //! What is safe to write as it stands is so written; all else is spelled out, because the two differ: in what `\w`,
 //! `\s`, `\b` and `$` are, in ignoring the case of i and of ASCII, in empty and nested sets. What can be written without
@@ -24,13 +24,18 @@ struct Emitter {
     /// Whether a group is referred to.
     captures: bool,
     backtracks: bool,
+    whole: bool,
 }
 
-pub(super) fn emit(body: &Sequence, flags: Flags) -> Emitted {
+pub(super) fn emit(body: &Sequence, flags: Flags, whole: bool) -> Emitted {
     let captures = refers(body);
-    let mut emitter = Emitter { out: String::from(r"\A(?:"), captures, backtracks: captures };
-    emitter.sequence(body, flags, true);
-    emitter.out.push_str(r")\z");
+    let mut emitter = Emitter { out: String::new(), captures, backtracks: captures, whole };
+    if whole {
+        emitter.enclosed(r"\A(?:", body, flags, true);
+        emitter.out.push_str(r"\z");
+    } else {
+        emitter.sequence(body, flags, true);
+    }
     Emitted { pattern: emitter.out, backtracks: emitter.backtracks }
 }
 
@@ -47,7 +52,7 @@ fn refers(body: &Sequence) -> bool {
 }
 
 impl Emitter {
-    /// `last`: nothing follows but the end of the text.
+    /// `last`: nothing of the pattern follows.
     fn sequence(&mut self, sequence: &Sequence, flags: Flags, last: bool) {
         for (index, node) in sequence.iter().enumerate() {
             self.node(node, flags, last && index + 1 == sequence.len());
@@ -160,6 +165,7 @@ impl Emitter {
             Place::LineStart | Place::Start => self.out.push_str(r"\A"),
             Place::LineEnd if multi_line => self.out.push_str("(?m:$)"),
             Place::LineEnd if needs_look => self.out.push_str(r"(?=\n?\z)"),
+            Place::LineEnd if !self.whole => self.out.push_str(r"(?:\n?\z)"),
             Place::LineEnd | Place::End => self.out.push_str(r"\z"),
             Place::WordEdge => {
                 self.push(format_args!("(?:(?<=[{word}])(?![{word}])|(?<![{word}])(?=[{word}]))"));
@@ -198,23 +204,27 @@ impl Emitter {
 fn members(set: &Set, flags: Flags) -> (String, String) {
     let (mut plain, mut folded) = (String::new(), String::new());
     for item in &set.items {
-        match *item {
+        match item {
             Item::Kind { kind: of, negative } => {
-                let members = kind(of, flags);
-                let whole = if negative { format!("[^{members}]") } else { members.to_owned() };
+                let members = kind(*of, flags);
+                let whole = if *negative { format!("[^{members}]") } else { members.to_owned() };
                 plain.push_str(&whole);
             }
-            Item::Range(low, high) if !flags.has(Flags::IGNORE_CASE) => {
+            Item::Property { name, negative } => {
+                let letter = if *negative { 'P' } else { 'p' };
+                plain.push_str(&format!(r"\{letter}{{{name}}}"));
+            }
+            &Item::Range(low, high) if !flags.has(Flags::IGNORE_CASE) => {
                 range(&mut plain, low, high);
             }
-            Item::Range(low, high) if flags.has(Flags::ASCII) => {
+            &Item::Range(low, high) if flags.has(Flags::ASCII) => {
                 range(&mut plain, low, high);
                 ascii_counterparts(&mut plain, low, high);
             }
-            Item::Range(low, high) if high < 128 && !has_letter(low, high) => {
+            &Item::Range(low, high) if high < 128 && !has_letter(low, high) => {
                 range(&mut plain, low, high);
             }
-            Item::Range(low, high) => {
+            &Item::Range(low, high) => {
                 range(&mut folded, low, high);
                 if LETTER_I.iter().any(|i| (low..=high).contains(i)) {
                     LETTER_I.iter().for_each(|i| range(&mut folded, *i, *i));

@@ -15,6 +15,8 @@ pub(super) struct Tokens {
     /// Where the token after `next` begins.
     index: usize,
     next: Option<Token>,
+    /// Whether `\p{…}` is known.
+    pub properties: bool,
 }
 
 impl Token {
@@ -33,8 +35,9 @@ impl Token {
 }
 
 impl Tokens {
-    pub(super) fn new(pattern: &str) -> Result<Self, PatternError> {
-        let mut tokens = Self { pattern: pattern.chars().collect(), index: 0, next: None };
+    pub(super) fn new(pattern: &str, properties: bool) -> Result<Self, PatternError> {
+        let pattern = pattern.chars().collect();
+        let mut tokens = Self { pattern, index: 0, next: None, properties };
         tokens.advance()?;
         Ok(tokens)
     }

@@ -65,10 +65,18 @@ pub(super) struct Set {
 }
 
 /// What a set is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Item {
     Range(u32, u32),
-    Kind { kind: Kind, negative: bool },
+    Kind {
+        kind: Kind,
+        negative: bool,
+    },
+    /// `\p{Lu}`, by its name.
+    Property {
+        name: String,
+        negative: bool,
+    },
 }
 
 /// `\d`, `\s`, `\w`.

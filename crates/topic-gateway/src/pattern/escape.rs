@@ -26,7 +26,7 @@ pub(super) fn outside(tokens: &mut Tokens, token: Token) -> Result<Escape, Patte
     if let Some(place) = place {
         return Ok(Escape::Node(Node::At(place)));
     }
-    if let Some(item) = kind(token.c) {
+    if let Some(item) = kind(tokens, token.c)? {
         return Ok(Escape::Node(Node::Set(Set { negative: false, items: vec![item] })));
     }
     if token.c == '0' {
@@ -41,7 +41,7 @@ pub(super) fn outside(tokens: &mut Tokens, token: Token) -> Result<Escape, Patte
 
 /// The same within a set, where `\b` is a backspace and there are no groups.
 pub(super) fn inside(tokens: &mut Tokens, token: Token) -> Result<Item, PatternError> {
-    if let Some(item) = kind(token.c) {
+    if let Some(item) = kind(tokens, token.c)? {
         return Ok(item);
     }
     let code = match token.c {
@@ -55,14 +55,19 @@ pub(super) fn inside(tokens: &mut Tokens, token: Token) -> Result<Item, PatternE
     Ok(Item::Range(code, code))
 }
 
-fn kind(c: char) -> Option<Item> {
+fn kind(tokens: &mut Tokens, c: char) -> Result<Option<Item>, PatternError> {
+    let negative = c.is_ascii_uppercase();
     let kind = match c.to_ascii_lowercase() {
         'd' => Kind::Digit,
         's' => Kind::Space,
         'w' => Kind::Word,
-        _ => return None,
+        'p' if tokens.properties && tokens.take('{')? => {
+            let name = tokens.take_until('}', "property name")?;
+            return Ok(Some(Item::Property { name, negative }));
+        }
+        _ => return Ok(None),
     };
-    Some(Item::Kind { kind, negative: c.is_ascii_uppercase() })
+    Ok(Some(Item::Kind { kind, negative }))
 }
 
 fn literal(code: u32) -> Result<Escape, PatternError> {
