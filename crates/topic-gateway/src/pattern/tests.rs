@@ -6,25 +6,30 @@ use serde::Deserialize;
 
 use super::*;
 
-/// What Python 3.13 says: an error, or which texts match as a whole.
+/// What Python 3.13 says: an error, or which texts match as a whole, and which of the others in a part.
 #[derive(Deserialize)]
 struct Recorded {
     pattern: String,
     error: Option<String>,
     #[serde(default)]
     texts: BTreeMap<String, bool>,
+    #[serde(default)]
+    parts: Vec<String>,
 }
 
 #[test]
 fn patterns_mean_what_they_mean_in_python() {
     let recorded: Vec<Recorded> = serde_json::from_str(include_str!("recorded.json")).unwrap();
     assert!(recorded.len() >= 500);
-    for Recorded { pattern, error, texts } in recorded {
+    for Recorded { pattern, error, texts, parts } in recorded {
         match (Pattern::new(&pattern), error) {
             (Err(found), Some(expected)) => assert_eq!(found.to_string(), expected, "{pattern:?}"),
             (Ok(compiled), None) => {
+                let searched = Pattern::anywhere(&pattern).unwrap();
                 for (text, expected) in texts {
                     assert_eq!(compiled.matches(&text), Ok(expected), "{pattern:?} on {text:?}");
+                    let expected = expected || parts.contains(&text);
+                    assert_eq!(searched.matches(&text), Ok(expected), "{pattern:?} in {text:?}");
                 }
             }
             (found, expected) => panic!("{pattern:?}: {found:?} instead of {expected:?}"),
@@ -63,6 +68,23 @@ fn a_hostile_text_is_given_up_soon() {
     assert_eq!(Pattern::new("(a*)*b").unwrap().matches(&text), Ok(false));
     // Seconds in a debug build on a busy machine; Python needs years.
     assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_property_is_known_where_a_part_is_looked_for() {
+    let refused = Pattern::new(r"\p{L}").unwrap_err().to_string();
+    assert_eq!(refused, r"bad escape \p at position 0");
+    for (pattern, text, expected) in [
+        (r"^\p{Script=Greek}+$", "αβ", true),
+        (r"^\P{L}$", "1", true),
+        (r"^[^\p{Lu}-]$", "-", false),
+        (r"\p{Lu}", "äÖü", true),
+    ] {
+        assert_eq!(Pattern::anywhere(pattern).unwrap().matches(text), Ok(expected), "{pattern}");
+    }
+    for pattern in [r"\p", r"\p{", r"\p{}", r"\p{Nothing}", r"\p{L]|[a}", r"[a-\p{L}]"] {
+        assert!(Pattern::anywhere(pattern).is_err(), "{pattern}");
+    }
 }
 
 #[test]
