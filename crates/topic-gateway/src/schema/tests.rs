@@ -190,6 +190,23 @@ fn an_expression_without_a_way_back_reads_a_text_of_any_length() {
 }
 
 #[test]
+fn of_very_many_reasons_the_same_one_is_said() {
+    let either = schema(
+        r#"{"anyOf": [{"type": "array", "items": {"type": "object"}}, {"type": "null"}, {"items": {"type": ["object"]}}]}"#,
+    );
+    let first = schema(r#"{"anyOf": [{"items": {"type": "object"}}, {"type": "null"}]}"#);
+    for count in [2, 200_000] {
+        let many = read(&format!("[{}1]", "1,".repeat(count - 1)));
+        let said = |schema: &Schema| schema.check(&many).unwrap_err();
+        // Two branches say the same of the first item.
+        assert_eq!(said(&either).path, "");
+        let expected =
+            Violation { message: "1 is not of type 'object'".to_owned(), path: "/0".to_owned() };
+        assert_eq!(said(&first), expected);
+    }
+}
+
+#[test]
 fn expressions_are_those_of_python() {
     for (expression, fitting, others) in [
         ("^[+--]$", ["+", ",", "-"].as_slice(), ["*", "."].as_slice()),

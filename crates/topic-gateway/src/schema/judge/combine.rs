@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::super::dialect::Dialect;
+use super::found::Context;
 use super::{Asked, Judge, Sink};
 use crate::json::Value;
 
@@ -73,14 +74,15 @@ impl<'a> Judge<'a> {
         branches: &'a [Value],
         found: Sink<'_, 'a>,
     ) -> ControlFlow<(), Option<usize>> {
-        let mut context = Vec::new();
+        let mut context = Context::default();
         for (index, schema) in branches.iter().enumerate() {
-            let before = context.len();
+            let mut fits = true;
             self.descend(asked.at, None, schema, &mut |reason| {
-                context.push(reason);
+                fits = false;
+                context.add(reason);
                 ControlFlow::Continue(())
             })?;
-            if context.len() == before {
+            if fits {
                 return ControlFlow::Continue(Some(index));
             }
         }

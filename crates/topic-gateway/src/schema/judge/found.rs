@@ -22,7 +22,25 @@ pub(super) struct Found<'a> {
     /// Made only for the one that is said.
     pub(super) message: Box<dyn Fn() -> String + 'a>,
     /// What the branches of `anyOf` or `oneOf` found.
-    pub(super) context: Vec<Found<'a>>,
+    pub(super) context: Context<'a>,
+}
+
+/// The least of several, which is all that is ever asked for: there may be one for every item of a long array.
+#[derive(Default)]
+pub(super) struct Context<'a> {
+    least: Option<Box<Found<'a>>>,
+    /// Whether another one is as good.
+    is_tied: bool,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn add(&mut self, found: Found<'a>) {
+        let order = self.least.as_ref().map_or(Ordering::Less, |least| found.compare(least));
+        self.is_tied = order.is_eq() || (self.is_tied && order.is_gt());
+        if order.is_lt() {
+            self.least = Some(Box::new(found));
+        }
+    }
 }
 
 impl<'a> Found<'a> {
@@ -39,15 +57,12 @@ impl<'a> Found<'a> {
 
     /// The one to be said: below `anyOf` and `oneOf` the least one, unless two of the context are equally good.
     pub(super) fn most_telling(mut self) -> Self {
-        loop {
-            let least = self.context.iter().enumerate().min_by(|one, other| one.1.compare(other.1));
-            let Some((at, least)) = least else { return self };
-            let mut others = self.context.iter().enumerate().filter(|(index, _)| *index != at);
-            if others.any(|(_, other)| other.compare(least).is_eq()) {
-                return self;
-            }
-            self = self.context.swap_remove(at);
+        while !self.context.is_tied
+            && let Some(least) = self.context.least.take()
+        {
+            self = *least;
         }
+        self
     }
 
     pub(super) fn into_violation(self) -> Violation {
@@ -62,7 +77,10 @@ impl<'a> Found<'a> {
             is_weak: self.is_weak,
             matches_type: self.matches_type,
             message: Box::new(move || message.clone()),
-            context: self.context.into_iter().map(|found| found.outlive(path)).collect(),
+            context: Context {
+                least: self.context.least.map(|found| Box::new(found.outlive(path))),
+                is_tied: self.context.is_tied,
+            },
         }
     }
 }

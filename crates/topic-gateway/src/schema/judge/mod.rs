@@ -17,7 +17,7 @@ use super::dialect::Dialect;
 use super::reference::{Lost, Scope};
 use super::{Schema, Violation};
 use crate::json::{Object, Value};
-use found::{Found, Step};
+use found::{Context, Found, Step};
 
 /// Schemas within each other that are followed. Values are at most
 /// [`MAX_DEPTH`](crate::json::MAX_DEPTH) deep by default; what is beyond is a schema that leads back to itself.
@@ -173,7 +173,7 @@ impl<'a> Judge<'a> {
             is_weak: matches!(asked.keyword, "anyOf" | "oneOf"),
             matches_type: expected.is_some_and(|types| self.is_of_type(asked.at.instance, types)),
             message: Box::new(message),
-            context: Vec::new(),
+            context: Context::default(),
         }
     }
 
@@ -211,7 +211,7 @@ fn disallowed<'a>(at: Place<'_, 'a>, instance: &'a Value) -> Found<'a> {
         is_weak: false,
         matches_type: false,
         message: Box::new(move || format!("False schema does not allow {}", instance.repr())),
-        context: Vec::new(),
+        context: Context::default(),
     }
 }
 
@@ -221,6 +221,6 @@ fn too_deep<'a>(at: Place<'_, 'a>) -> Found<'a> {
         is_weak: false,
         matches_type: false,
         message: Box::new(|| format!("more than {MAX_STEPS} schemas within each other")),
-        context: Vec::new(),
+        context: Context::default(),
     }
 }
