@@ -4,21 +4,33 @@
 //! destinations already served (EventGate, section 9).
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::json::{Number, Value};
 
-/// The last millisecond of the year 9999.
-const LAST_INSTANT: f64 = 253_402_300_799_999.0;
+/// The first millisecond of the year 1 and the last one of the year 9999, which are all that a route writes.
+const INSTANTS: RangeInclusive<f64> = -62_135_596_800_000.0..=253_402_300_799_999.0;
 
 /// Types as they are written.
-const KINDS: [&str; 8] =
-    ["uuid", "varchar(255)", "text", "bigint", "integer", "jsonb", "instant", "<type> not null"];
+const KINDS: [&str; 10] = [
+    "uuid",
+    "varchar(255)",
+    "text",
+    "bigint",
+    "bigint rounded",
+    "integer",
+    "integer rounded",
+    "jsonb",
+    "instant",
+    "<type> not null",
+];
 
 /// What a column can take, as SQL writes it: `uuid`, `varchar(255)`, `text`, `bigint`, `integer`, `jsonb` or `instant`
-/// (milliseconds since 1970), with ` not null` behind it if there must be a value.
+/// (milliseconds since 1970), with ` not null` behind it if there must be a value. `bigint rounded` and `integer rounded`
+/// take fractions too, for a route that rounds them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ColumnType {
     kind: Kind,
@@ -30,8 +42,11 @@ enum Kind {
     Uuid,
     Varchar(usize),
     Text,
-    Bigint,
-    Integer,
+    /// `bigint` has 64 bits, `integer` 32.
+    Whole {
+        bits: u32,
+        rounded: bool,
+    },
     Jsonb,
     Instant,
 }
@@ -95,28 +110,30 @@ impl ColumnType {
                 _ => wrong("a UUID"),
             },
             Kind::Varchar(most) => {
-                let length = value.as_str().map_or(0, |text| text.chars().count());
+                // What is no text is written as its JSON, which is ASCII.
+                let length = value
+                    .as_str()
+                    .map_or_else(|| value.to_python_json().len(), |text| text.chars().count());
                 if length > most {
                     return Err(format!("{length} characters, and {most} are the most"));
                 }
                 without_nul(value)
             }
+            // A route gives a text as it is, which the column would read as JSON.
+            Kind::Jsonb if value.as_str().is_some() => wrong("an object, an array or a number"),
             Kind::Text | Kind::Jsonb => without_nul(value),
-            Kind::Bigint => match whole(value) {
-                Some(number) if i64::try_from(number).is_ok() => Ok(()),
-                _ => wrong("a whole number of 64 bits"),
-            },
-            Kind::Integer => match whole(value) {
-                Some(number) if i32::try_from(number).is_ok() => Ok(()),
-                _ => wrong("a whole number of 32 bits"),
-            },
-            Kind::Instant => {
-                let instant = value.as_number().map(Number::to_f64);
-                match instant {
-                    Some(instant) if instant.abs() <= LAST_INSTANT => Ok(()),
-                    _ => wrong("an instant before the year 10000, in milliseconds"),
+            Kind::Whole { bits, rounded } => {
+                let end = 1 << (bits - 1);
+                match whole(value, rounded) {
+                    Some(number) if (-end..end).contains(&number) => Ok(()),
+                    _ if rounded => wrong(&format!("a whole number of {bits} bits")),
+                    _ => wrong(&format!("a whole number of {bits} bits, written without a point")),
                 }
             }
+            Kind::Instant => match value.as_number().map(Number::to_f64) {
+                Some(instant) if INSTANTS.contains(&instant) => Ok(()),
+                _ => wrong("an instant of the years 1 to 9999, in milliseconds"),
+            },
         }
     }
 }
@@ -139,15 +156,16 @@ fn is_uuid(text: &str) -> bool {
     digits == 32
 }
 
-/// A number as a column of whole numbers takes it: rounded.
+/// A number as a column of whole numbers takes it.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "what does not fit saturates far beyond 64 bits"
 )]
-fn whole(value: &Value) -> Option<i128> {
+fn whole(value: &Value, rounded: bool) -> Option<i128> {
     match value.as_number()? {
         Number::Int(int) => Some(i128::from(*int)),
-        number @ (Number::Big(_) | Number::Float(_)) => Some(number.to_f64().round() as i128),
+        Number::Float(float) => rounded.then_some(float.round() as i128),
+        Number::Big(_) => None,
     }
 }
 
@@ -182,13 +200,15 @@ impl std::str::FromStr for ColumnType {
             (_, Some(Ok(length))) => Kind::Varchar(length),
             ("uuid", _) => Kind::Uuid,
             ("text", _) => Kind::Text,
-            ("bigint", _) => Kind::Bigint,
-            ("integer", _) => Kind::Integer,
+            ("bigint", _) => Kind::Whole { bits: 64, rounded: false },
+            ("bigint rounded", _) => Kind::Whole { bits: 64, rounded: true },
+            ("integer", _) => Kind::Whole { bits: 32, rounded: false },
+            ("integer rounded", _) => Kind::Whole { bits: 32, rounded: true },
             ("jsonb", _) => Kind::Jsonb,
             ("instant", _) => Kind::Instant,
             _ => {
                 return Err(format!(
-                    "`{text}` is no type: write uuid, varchar(255), text, bigint, integer, jsonb or instant, and `not null` behind it if there must be a value"
+                    "`{text}` is no type: write uuid, varchar(255), text, bigint, integer, jsonb or instant, `rounded` behind bigint or integer if the route rounds, and `not null` at the end if there must be a value"
                 ));
             }
         };
@@ -202,8 +222,10 @@ impl fmt::Display for ColumnType {
             Kind::Uuid => formatter.write_str("uuid")?,
             Kind::Varchar(length) => write!(formatter, "varchar({length})")?,
             Kind::Text => formatter.write_str("text")?,
-            Kind::Bigint => formatter.write_str("bigint")?,
-            Kind::Integer => formatter.write_str("integer")?,
+            Kind::Whole { bits, rounded } => {
+                formatter.write_str(if bits == 64 { "bigint" } else { "integer" })?;
+                formatter.write_str(if rounded { " rounded" } else { "" })?;
+            }
             Kind::Jsonb => formatter.write_str("jsonb")?,
             Kind::Instant => formatter.write_str("instant")?,
         }
@@ -229,7 +251,7 @@ impl JsonSchema for ColumnType {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": "^(uuid|varchar\\([0-9]+\\)|text|bigint|integer|jsonb|instant)( not null)?$"
+            "pattern": "^(uuid|varchar\\([0-9]+\\)|text|(bigint|integer)( rounded)?|jsonb|instant)( not null)?$"
         })
     }
 }
@@ -248,7 +270,7 @@ mod tests {
     #[test]
     fn what_a_column_cannot_take_is_said_before() {
         let long = format!(r#"{{"a":"{}"}}"#, "ä".repeat(256));
-        let cases: [(&str, &str, &str, &str); 18] = [
+        let cases = [
             ("a", "uuid", r#"{"a":"0001aaaa-aaaa"}"#, "'0001aaaa-aaaa' is not a UUID"),
             ("a", "uuid", r#"{"a":""}"#, "'' is not a UUID"),
             ("a", "uuid", r#"{"a":"67e55044-10b1-426f-9247-bb680e5fe0c8-"}"#, "not a UUID"),
@@ -258,9 +280,18 @@ mod tests {
             ("a", "text", r#"{"a":"x\u0000"}"#, "the character NUL"),
             ("a", "jsonb", r#"{"a":{"b":["\u0000"]}}"#, "the character NUL"),
             ("a", "bigint", r#"{"a":9223372036854775808}"#, "is not a whole number of 64 bits"),
-            ("a", "bigint", r#"{"a":1e30}"#, "is not a whole number of 64 bits"),
+            ("a", "bigint rounded", r#"{"a":1e30}"#, "1e+30 is not a whole number of 64 bits"),
+            (
+                "a",
+                "bigint",
+                r#"{"a":1.0}"#,
+                "1.0 is not a whole number of 64 bits, written without",
+            ),
             ("a", "integer", r#"{"a":2147483648}"#, "is not a whole number of 32 bits"),
-            ("a", "instant", r#"{"a":253402300800000}"#, "year 10000"),
+            ("a", "varchar(9)", r#"{"a":{"b":"ä"}}"#, "15 characters, and 9 are the most"),
+            ("a", "jsonb", r#"{"a":"{}"}"#, "'{}' is not an object, an array or a number"),
+            ("a", "instant", r#"{"a":253402300800000}"#, "an instant of the years 1 to 9999"),
+            ("a", "instant", r#"{"a":-62135596800001}"#, "an instant of the years 1 to 9999"),
             ("a", "instant not null", r#"{"b":1}"#, "it is missing"),
             ("a[].b", "text", r#"{"a":[{"b":"x"},{"b":"\u0000"}]}"#, "the character NUL"),
             ("a.b", "uuid not null", r#"{"a":{}}"#, "it is missing"),
@@ -283,7 +314,7 @@ mod tests {
             ("a", "uuid", r#"{"a":null}"#),
             ("a", "uuid", r#"{}"#),
             ("a", "varchar(3)", r#"{"a":"äöü"}"#),
-            ("a", "bigint", r#"{"a":1747646400000.5}"#),
+            ("a", "bigint rounded", r#"{"a":1747646400000.5}"#),
             ("a", "integer", r#"{"a":-2147483648}"#),
             ("a", "bigint", r#"{"a":9223372036854775807}"#),
             ("a", "instant", r#"{"a":0}"#),
@@ -296,10 +327,12 @@ mod tests {
 
     #[test]
     fn types_are_read_as_they_are_written() {
-        for text in ["uuid", "varchar(255) not null", "jsonb", "instant not null"] {
+        for text in ["uuid", "varchar(255) not null", "bigint", "integer rounded not null", "jsonb"]
+        {
             assert_eq!(text.parse::<ColumnType>().unwrap().to_string(), text);
         }
-        for text in ["varchar", "varchar(x)", "UUID", ""] {
+        for text in ["varchar", "varchar(x)", "UUID", "text rounded", "bigint not null rounded", ""]
+        {
             assert!(text.parse::<ColumnType>().is_err(), "{text}");
         }
     }

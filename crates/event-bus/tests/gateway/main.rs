@@ -6,4 +6,6 @@ mod changes;
 mod isolation;
 mod reasons;
 mod reload;
+#[cfg(feature = "postgres")]
+mod stored;
 mod world;

@@ -19,7 +19,9 @@ pub(in super::super) struct Source {
 
 /// A number that is no instant.
 #[derive(Debug, thiserror::Error)]
-#[error("the value of `{0}` is no number that counts from 1970, or tells a year beyond 9999")]
+#[error(
+    "the value of `{0}` is no number that counts from 1970, or tells none of the years 1 to 9999"
+)]
 struct NoInstant(String);
 
 impl Source {
