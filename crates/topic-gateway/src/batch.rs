@@ -71,9 +71,16 @@ pub(crate) fn check_count(messages: usize, most: usize) -> Result<(), Refusal> {
     Err(Refusal::because(Reason::BatchTooLarge, message))
 }
 
-/// The answer to all messages. `as_one` is what an array hears that is taken for one message (section 6): those who send
-/// one by mistake hear the same as ever.
-pub(crate) fn answer(results: &Results, as_one: impl FnOnce() -> Option<Refusal>) -> Answer {
+/// Whether each message is refused as one that does not fit.
+pub(crate) fn none_fits<T>(results: &[Result<T, Refusal>]) -> bool {
+    results.iter().all(|result| {
+        result.as_ref().is_err_and(|refusal| refusal.status == StatusCode::BAD_REQUEST)
+    })
+}
+
+/// The answer to all messages. `as_one` is what an array hears that is taken for one message (section 6), if none of its
+/// messages fits: those who send one by mistake hear the same as ever.
+pub(crate) fn answer(results: &Results, as_one: Option<Refusal>) -> Answer {
     let mut statuses: Vec<_> = results.iter().map(status).collect();
     statuses.dedup();
     let status = match statuses.as_slice() {
@@ -82,7 +89,7 @@ pub(crate) fn answer(results: &Results, as_one: impl FnOnce() -> Option<Refusal>
     };
     let refusals: Vec<_> = results.iter().filter_map(|result| result.as_ref().err()).collect();
     let whole = match status {
-        StatusCode::BAD_REQUEST => as_one().map(|refusal| refusal.problems),
+        StatusCode::BAD_REQUEST => as_one.map(|refusal| refusal.problems),
         StatusCode::MULTI_STATUS => Some(vec![Problem {
             kind: "batch",
             message: format!("{} of {} messages were not accepted.", refusals.len(), results.len()),
@@ -146,7 +153,7 @@ mod tests {
             json!({ "index": index, "success": false, "statusCode": status, "errors": errors })
         };
         assert_eq!(
-            body(answer(&vec![Ok(Ended::Accepted), Ok(Ended::Accepted)], || None)).await,
+            body(answer(&vec![Ok(Ended::Accepted), Ok(Ended::Accepted)], None)).await,
             (
                 202,
                 json!({ "success": true, "statusCode": 202, "results": [accepted(0), accepted(1)] })
@@ -157,7 +164,7 @@ mod tests {
             Err(refusal(400, "a")),
             Err(refusal(503, "b").retry_after(5)),
         ];
-        let answer = answer(&mixed, || None);
+        let answer = answer(&mixed, None);
         assert_eq!(answer.headers()["retry-after"], "5");
         let errors = [json!({ "type": "batch", "message": "2 of 3 messages were not accepted." })];
         assert_eq!(
@@ -175,7 +182,7 @@ mod tests {
         let refused =
             || vec![Err(refusal(400, "a")), Err(refusal(400, "a")), Err(refusal(400, "b"))];
         let errors = async |as_one: Option<Refusal>| {
-            body(answer(&refused(), || as_one)).await.1["errors"].take()
+            body(answer(&refused(), as_one)).await.1["errors"].take()
         };
         let problem = |message: &str| json!({ "type": "validation", "message": message });
         assert_eq!(errors(None).await, json!([problem("a"), problem("b")]));

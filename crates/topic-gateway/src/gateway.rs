@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::pin::Pin;
+#[cfg(feature = "postgres")]
+use std::pin::pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -11,6 +14,7 @@ use event_bus_runtime::limiter::Limiters;
 use event_bus_runtime::server::Service;
 use event_bus_runtime::server::body::{self, BodyError, Held, Room};
 use event_bus_runtime::{Bus, Clock};
+use http::header::EXPECT;
 use http::request::Parts as Head;
 use http::{Method, Request, StatusCode};
 use hyper::body::{Body, Incoming};
@@ -79,7 +83,7 @@ pub(crate) struct Shared {
     pub(crate) tokens: Tokens,
     pub(crate) active: ArcSwap<ActiveRules>,
     pub(crate) metrics: GatewayMetrics,
-    pub(crate) subjects: Option<Limiters<String>>,
+    pub(crate) subjects: Option<Limiters<Option<String>>>,
     pub(crate) outcomes: Outcomes,
     pub(crate) settings: Settings,
     pub(crate) probes: ArcSwap<Vec<Probe>>,
@@ -226,12 +230,13 @@ impl Gateway {
     ) -> Result<Answer, Refusal> {
         let Shared { settings, permits, stats, active, clock, metrics, .. } = &*self.0;
         let asked = {
+            let mut body = pin!(body);
+            if stats.as_ref().is_some_and(Stats::authenticates) {
+                self.subject(head, body.as_mut()).await?;
+            }
             let place = Place::take(permits, &metrics.in_flight);
             let _place = place.ok_or_else(|| busy(settings.profile))?;
             let body = self.read(body).await?;
-            if stats.as_ref().is_some_and(Stats::authenticates) {
-                self.subject(head).await?;
-            }
             let exists = active.load().rules.topic(topic).is_some();
             let limits = Limits { depth: settings.max_depth };
             Question { topic, exists, body: &body.bytes, limits, now: clock.now() }.understand()?
@@ -239,16 +244,27 @@ impl Gateway {
         stats::answer(stats.as_ref(), &asked).await
     }
 
-    /// Who sends; `None` for a genuine token that names nobody.
-    pub(crate) async fn subject(&self, head: &Head) -> Result<Option<String>, Refusal> {
-        let refused = |reason| {
-            self.0.metrics.token_refused(reason);
-            tracing::info!(reason, "a token was refused");
-            Refusal::unauthenticated()
+    /// Who sends; `None` for a genuine token that names nobody. The body is not kept, nor read unless the token is refused.
+    pub(crate) async fn subject<B: Body<Data = Bytes>>(
+        &self,
+        head: &Head,
+        body: Pin<&mut B>,
+    ) -> Result<Option<String>, Refusal> {
+        let verified = match token::from_headers(&head.headers) {
+            Some(token) => self.0.tokens.verify(&token).await.map_err(token::Refusal::as_str),
+            None => Err("missing"),
         };
-        let token = token::from_headers(&head.headers).ok_or_else(|| refused("missing"))?;
-        let verified = self.0.tokens.verify(&token).await;
-        verified.map(|identity| identity.subject).map_err(|reason| refused(reason.as_str()))
+        let reason = match verified {
+            Ok(identity) => return Ok(identity.subject),
+            Err(reason) => reason,
+        };
+        self.0.metrics.token_refused(reason);
+        tracing::info!(reason, "a token was refused");
+        // Somebody who sends everything before he reads must not find the connection reset.
+        if !head.headers.contains_key(EXPECT) {
+            body::discard(body).await;
+        }
+        Err(Refusal::unauthenticated())
     }
 }
 

@@ -4,6 +4,7 @@
 //! means that the stream has confirmed the event and, where the topic says so, that every destination has it.
 
 use std::num::NonZeroU32;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -20,10 +21,10 @@ use crate::answer::{self, Answer, Refusal};
 use crate::batch::{self, Results};
 use crate::gateway::{Gateway, Shared, busy};
 use crate::json::{self, Limits, ParseError, Value};
-use crate::lane::{Lane, Place};
+use crate::lane::{ActiveRules, Lane, Place};
 use crate::reason::Reason;
 use crate::rules::Governed;
-use crate::store::Ended;
+use crate::store::{Ended, Prepared};
 
 /// What a request holds.
 enum Sent {
@@ -49,7 +50,17 @@ fn several<'a>(value: &'a Value, governed: Option<&Governed>) -> Option<&'a [Val
     value.as_array().filter(|items| !items.is_empty() && !is_one)
 }
 
-/// A request whose messages were judged.
+/// What may be stored of a request. Nothing is left of what its body was parsed into.
+enum Judged {
+    One(Prepared),
+    Several {
+        prepared: Vec<Result<Prepared, Refusal>>,
+        /// What an array hears that is taken for one message, if none of its messages fits.
+        as_one: Option<Refusal>,
+    },
+}
+
+/// A request that was taken.
 enum Taken {
     One(Ended),
     Several(Answer, Results),
@@ -89,16 +100,66 @@ impl Gateway {
         body: B,
         topic: &str,
     ) -> Result<Taken, Refusal> {
-        let Shared { settings, permits, all_waiting, metrics, active, .. } = &*self.0;
+        let Shared { settings, permits, metrics, active, .. } = &*self.0;
+        let mut body = pin!(body);
+        // First of all: whoever proves nothing takes neither a place nor room.
+        let subject = self.subject(head, body.as_mut()).await?;
         let place = Place::take(permits, &metrics.in_flight);
         let place = place.ok_or_else(|| busy(settings.profile))?;
-        let body = self.read(body).await?;
-        let subject = self.subject(head).await?;
-        let subject = subject.as_deref();
+        let mut body = self.read(body).await?;
         let active = active.load_full();
+        let (admission, judged) =
+            self.judge(&active, subject.as_deref(), head, topic, &body.bytes)?;
+        // Its room is that of the events now, until they are stored.
+        body.bytes = Bytes::new();
+        let (prepared, as_one) = match judged {
+            Judged::One(prepared) => {
+                let stored = self.store(&admission, prepared, self.publish_deadline()).await?;
+                // A request that waits for destinations keeps nobody out but others of its topic.
+                drop((place, body));
+                let place = admission.place();
+                return self.settle(&admission, stored, place.is_some()).await.map(Taken::One);
+            }
+            Judged::Several { prepared, as_one } => (prepared, as_one),
+        };
+        let mut results: Results = Vec::new();
+        let mut waiting = Vec::new();
+        for (index, stored) in self.store_all(&admission, prepared).await.into_iter().enumerate() {
+            match stored {
+                Ok(stored) => {
+                    results.push(Ok(Ended::Accepted));
+                    waiting.push((index, stored));
+                }
+                Err(refusal) => results.push(Err(refusal)),
+            }
+        }
+        drop(place);
+        // Texts of refusals, which may quote what was sent, keep its room.
+        let _room = results.iter().any(Result::is_err).then_some(body);
+        let place = admission.place();
+        let (admission, has_place) = (&admission, place.is_some());
+        let settling = waiting.into_iter().map(|(index, stored)| async move {
+            (index, self.settle(admission, stored, has_place).await)
+        });
+        for (index, result) in join_all(settling).await {
+            results[index] = result;
+        }
+        Ok(Taken::Several(batch::answer(&results, as_one), results))
+    }
+
+    /// Reads what was sent and judges it. Parsed, a body of small objects is sixty times as large: it is gone before anything
+    /// is waited for, so that there are never more of them than processors.
+    fn judge<'a>(
+        &'a self,
+        active: &'a ActiveRules,
+        subject: Option<&'a str>,
+        head: &Head,
+        topic: &str,
+        body: &[u8],
+    ) -> Result<(Admission<'a>, Judged), Refusal> {
+        let Shared { settings, all_waiting, .. } = &*self.0;
         let rules = &*active.rules;
-        let sent = self.parse(head, &body.bytes);
-        drop(body);
+        let sent = self.parse(head, body);
         let messages = sent.as_ref().map_or(1, |sent| sent.messages(rules.topic(topic)));
         // More than that is refused below, whatever the rate.
         self.limit(subject, messages.min(settings.max_batch))?;
@@ -109,50 +170,31 @@ impl Gateway {
             return Err(Refusal { reason: Some(Reason::NobodyAllowed), ..refusal });
         }
         let governed = rules.topic(topic).ok_or_else(|| Refusal::no_topic(topic))?;
-        let admission =
-            Admission { rules, governed, lane: active.lane(topic), all_waiting, subject };
-        let (messages, array): (Vec<_>, _) = match &sent {
+        let lane = active.lane(topic);
+        let admission = Admission { rules, governed, lane, all_waiting, subject };
+        let judged = match &sent {
             Sent::Value(array) if let Some(items) = several(array, Some(governed)) => {
                 batch::check_count(items.len(), settings.max_batch)?;
-                (items.iter().map(Ok).collect(), Some(array))
+                let prepared: Vec<_> =
+                    items.iter().map(|message| self.prepare(&admission, message)).collect();
+                let as_one = match batch::none_fits(&prepared) {
+                    true => governed.schema.check(array).err(),
+                    false => None,
+                };
+                let as_one = as_one.map(|error| Refusal::because(Reason::Schema, error.message));
+                Judged::Several { prepared, as_one }
             }
-            Sent::Value(message) => {
-                let prepared = self.prepare(&admission, message)?;
-                let stored = self.store(&admission, prepared, self.publish_deadline()).await?;
-                // A request that waits for destinations keeps nobody out but others of its topic.
-                drop(place);
-                let place = admission.place();
-                return self.settle(&admission, stored, place.is_some()).await.map(Taken::One);
-            }
+            Sent::Value(message) => Judged::One(self.prepare(&admission, message)?),
             Sent::Lines(lines) => {
-                (lines.iter().map(|line| line.as_ref().map_err(Clone::clone)).collect(), None)
+                let prepared = lines.iter().map(|line| {
+                    line.as_ref()
+                        .map_err(Clone::clone)
+                        .and_then(|message| self.prepare(&admission, message))
+                });
+                Judged::Several { prepared: prepared.collect(), as_one: None }
             }
         };
-        let mut results: Results = Vec::new();
-        let mut waiting = Vec::new();
-        for (index, stored) in self.store_all(&admission, messages).await.into_iter().enumerate() {
-            match stored {
-                Ok(stored) => {
-                    results.push(Ok(Ended::Accepted));
-                    waiting.push((index, stored));
-                }
-                Err(refusal) => results.push(Err(refusal)),
-            }
-        }
-        drop(place);
-        let place = admission.place();
-        let (admission, has_place) = (&admission, place.is_some());
-        let settling = waiting.into_iter().map(|(index, stored)| async move {
-            (index, self.settle(admission, stored, has_place).await)
-        });
-        for (index, result) in join_all(settling).await {
-            results[index] = result;
-        }
-        let as_one = || {
-            let violation = governed.schema.check(array?).err();
-            violation.map(|error| Refusal::because(Reason::Schema, error.message))
-        };
-        Ok(Taken::Several(batch::answer(&results, as_one), results))
+        Ok((admission, judged))
     }
 
     /// Lets a subject through at its rate.
@@ -162,10 +204,10 @@ impl Gateway {
         else {
             return Ok(());
         };
-        let name = subject.unwrap_or("None");
-        match subjects.of(name.to_owned()).check_all(count) {
+        match subjects.of(subject.map(str::to_owned)).check_all(count) {
             Ok(()) => Ok(()),
             Err(Limited::For(wait)) => {
+                let name = subject.unwrap_or("None");
                 let message = format!("User '{name}' sends more than the rate allows");
                 let refusal = Refusal::because(Reason::SubjectRate, message);
                 Err(refusal.retry_after(whole_seconds(wait)))

@@ -64,13 +64,13 @@ impl Gateway {
     pub(crate) async fn store_all(
         &self,
         admission: &Admission<'_>,
-        messages: Vec<Result<&Value, Refusal>>,
+        messages: Vec<Result<Prepared, Refusal>>,
     ) -> Vec<Result<Stored, Refusal>> {
         let mut results: Vec<_> = messages.iter().map(|_| None).collect();
         let mut queues: Vec<Vec<(usize, Prepared)>> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
         for (index, message) in messages.into_iter().enumerate() {
-            match message.and_then(|message| self.prepare(admission, message)) {
+            match message {
                 Ok(prepared) => {
                     let next = queues.len();
                     let place = match &prepared.order {

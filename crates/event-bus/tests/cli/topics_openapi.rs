@@ -230,15 +230,16 @@ async fn pages(asker: &mut Asker, topics: &Topics) {
 async fn busy(asker: &mut Asker, topics: &Topics) {
     let stored = if Planned::Statistics.is_built() { "/stats/" } else { "/topics/" };
     let paths = [format!("/topics/{DURABLE}"), format!("{stored}{DURABLE}")];
+    let bearer = bearer("nobody");
+    let user = ("Authorization", bearer.as_str());
     let slow = paths.each_ref().map(|path| topics.url(path));
-    let slow =
-        slow.each_ref().map(|url| client::send("POST", url, &[("Content-Length", "9")], b"{}"));
-    let [first, second] = slow;
+    let headers = [user, ("Content-Length", "9")];
+    let [first, second] = slow.each_ref().map(|url| client::send("POST", url, &headers, b"{}"));
     let refused = async {
         let mut refused = Vec::new();
         for path in &paths {
             let answer = poll_until(LONG, "a gateway that is busy", async || {
-                let answer = client::send("POST", &topics.url(path), &[], b"{}").await;
+                let answer = client::send("POST", &topics.url(path), &[user], b"{}").await;
                 (answer.status == 503).then_some(answer)
             });
             refused.push(answer.await);

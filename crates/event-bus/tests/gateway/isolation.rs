@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use testkit::{CaptureSink, Reply, Script, poll_until};
+use testkit::{CaptureSink, Reply, Script, Signer, poll_until};
 
 use crate::world::{LONG, World, sample, token};
 
@@ -72,7 +72,7 @@ async fn a_destination_that_hangs_slows_no_other_topic() {
 
 #[tokio::test]
 async fn each_subject_has_its_rate() {
-    let access = r#"{"orders": ["anna", "bob"]}"#;
+    let access = r#"{"orders": ["anna", "bob", "None"]}"#;
     let world = World::new(&["orders"], "limits = { subject_rate = '5/h', max_batch = 10 }").await;
     world.write("access.json", access);
     let running = world.start("topic-gateway").await;
@@ -97,6 +97,14 @@ async fn each_subject_has_its_rate() {
     }
     // Somebody else's is another one, and nobody can use it up without a token.
     assert_eq!(post("bob", r#"{"id":"2"}"#).await.status, 202);
+    // Tokens without a subject are one of their own, whatever others are called.
+    let nobody = Signer::a().token(&json!({}));
+    for status in [403, 413] {
+        let body = batch(if status == 403 { 5 } else { 6 });
+        let answer = world.post_as(&nobody, "orders", "application/json", &body).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
+    assert_eq!(post("None", r#"{"id":"3"}"#).await.status, 202);
     let page = world.metrics().await;
     assert!(
         page.contains(r#"topic_gateway_rejections_total{topic="orders",reason="subject_rate"} 1"#),
