@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 use crate::answer::{self, Answer, Refusal};
 use crate::docs;
-use crate::health::{self, Probe};
+use crate::health::{Health, Probe};
 #[cfg(feature = "postgres")]
 use crate::json::Limits;
 #[cfg(feature = "postgres")]
@@ -86,7 +86,7 @@ pub(crate) struct Shared {
     pub(crate) subjects: Option<Limiters<Option<String>>>,
     pub(crate) outcomes: Outcomes,
     pub(crate) settings: Settings,
-    pub(crate) probes: ArcSwap<Vec<Probe>>,
+    pub(crate) health: Health,
     #[cfg(feature = "postgres")]
     pub(crate) stats: Option<Stats>,
     pub(crate) room: Room,
@@ -102,6 +102,8 @@ impl Gateway {
             bus, stream, clock, tokens, rules, outcomes, probes, metrics, settings, ..
         } = parts;
         let active = ActiveRules::new(rules, None, &metrics, &settings);
+        #[cfg(feature = "postgres")]
+        let probes = with_stats(probes, parts.stats.as_ref());
         Self(Arc::new(Shared {
             publisher: Publisher::new(bus.clone()),
             bus,
@@ -112,7 +114,7 @@ impl Gateway {
             metrics,
             subjects: settings.subject_rate.map(Limiters::new),
             outcomes,
-            probes: ArcSwap::from_pointee(probes),
+            health: Health::new(probes),
             #[cfg(feature = "postgres")]
             stats: parts.stats,
             room: Room::new(settings.max_bytes_in_flight),
@@ -132,7 +134,9 @@ impl Gateway {
 
     /// Asks others for `/health` from now on.
     pub fn replace_probes(&self, probes: Vec<Probe>) {
-        self.0.probes.store(Arc::new(probes));
+        #[cfg(feature = "postgres")]
+        let probes = with_stats(probes, self.0.stats.as_ref());
+        self.0.health.replace(probes);
     }
 
     /// Answers one request.
@@ -206,11 +210,7 @@ impl Gateway {
 
     async fn health(&self) -> Answer {
         let bus = if self.0.bus.connected() { Ok(()) } else { Err("not connected".to_owned()) };
-        let probes = self.0.probes.load_full();
-        #[cfg(feature = "postgres")]
-        let probes: Vec<_> =
-            probes.iter().cloned().chain(self.0.stats.as_ref().map(Stats::probe)).collect();
-        health::answer(bus, &probes, self.0.started.elapsed().as_secs()).await
+        self.0.health.answer(bus, self.0.started.elapsed().as_secs()).await
     }
 
     pub(crate) async fn read<B: Body<Data = Bytes>>(&self, body: B) -> Result<Held<'_>, Refusal> {
@@ -289,6 +289,13 @@ impl Service for Gateway {
     fn closed(&self) {
         self.0.metrics.connections.dec();
     }
+}
+
+/// The database of statistics is asked, too.
+#[cfg(feature = "postgres")]
+fn with_stats(mut probes: Vec<Probe>, stats: Option<&Stats>) -> Vec<Probe> {
+    probes.extend(stats.map(Stats::probe));
+    probes
 }
 
 /// The name of a topic as it stands in a path.

@@ -1,4 +1,7 @@
 //! `/health` (section 10): whether messages are taken, and how each destination does.
+//!
+//! Anybody may ask, so destinations are not asked anew for each request: at most once in a second, whoever comes meanwhile
+//! hears the same.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,15 +9,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use http::StatusCode;
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::answer::{self, Answer};
 
 /// How long a destination may take to answer.
 const WITHIN: Duration = Duration::from_secs(2);
+
+/// How long it counts what they have answered.
+const KEPT: Duration = Duration::from_secs(1);
 
 /// Destinations that are named even if there is none of them.
 const ALWAYS: [&str; 3] = ["kafka", "eventbridge", "postgres"];
@@ -36,6 +44,11 @@ impl Probe {
     {
         Self { kind, ask: Arc::new(move || Box::pin(ask())) }
     }
+
+    async fn answer(&self) -> Answered {
+        let silent = || Err(format!("no answer within {} s", WITHIN.as_secs()));
+        (self.kind, timeout(WITHIN, (self.ask)()).await.unwrap_or_else(|_| silent()))
+    }
 }
 
 impl fmt::Debug for Probe {
@@ -44,16 +57,66 @@ impl fmt::Debug for Probe {
     }
 }
 
-/// Asks every destination at once.
-pub(crate) async fn answer(bus: Result<(), String>, probes: &[Probe], uptime: u64) -> Answer {
-    let asked = join_all(probes.iter().map(|probe| async {
-        let silent = || Err(format!("no answer within {} s", WITHIN.as_secs()));
-        (probe.kind, timeout(WITHIN, (probe.ask)()).await.unwrap_or_else(|_| silent()))
-    }));
+/// What a destination of this kind has answered.
+type Answered = (&'static str, Result<(), String>);
+
+/// Asks all destinations.
+pub(crate) struct Health {
+    probes: ArcSwap<Vec<Probe>>,
+    last: Mutex<Option<Round>>,
+}
+
+/// The last time that they were asked.
+struct Round {
+    begun: Instant,
+    probes: Arc<Vec<Probe>>,
+    /// When all had answered; never if those who asked have gone.
+    ended: Option<(Instant, Vec<Answered>)>,
+}
+
+impl Health {
+    pub(crate) fn new(probes: Vec<Probe>) -> Self {
+        Self { probes: ArcSwap::from_pointee(probes), last: Mutex::default() }
+    }
+
+    /// Asks others from now on.
+    pub(crate) fn replace(&self, probes: Vec<Probe>) {
+        self.probes.store(Arc::new(probes));
+    }
+
+    /// Says how it is with the bus and all destinations.
+    pub(crate) async fn answer(&self, bus: Result<(), String>, uptime: u64) -> Answer {
+        let mut answered = self.ask().await;
+        answered.push(("bus", bus));
+        answer(answered, uptime)
+    }
+
+    /// Whoever comes while they are asked waits for the same answers.
+    async fn ask(&self) -> Vec<Answered> {
+        let mut last = self.last.lock().await;
+        let probes = self.probes.load_full();
+        if let Some(round) = &*last {
+            if Arc::ptr_eq(&round.probes, &probes)
+                && let Some((ended, answered)) = &round.ended
+                && ended.elapsed() < KEPT
+            {
+                return answered.clone();
+            }
+            sleep_until(round.begun + KEPT).await;
+        }
+        let begun = Instant::now();
+        let round = last.insert(Round { begun, probes: Arc::clone(&probes), ended: None });
+        let answered = join_all(probes.iter().map(Probe::answer)).await;
+        round.ended = Some((Instant::now(), answered.clone()));
+        answered
+    }
+}
+
+fn answer(answered: Vec<Answered>, uptime: u64) -> Answer {
     let mut dependencies: BTreeMap<&str, String> =
         ALWAYS.iter().map(|kind| (*kind, "not configured".to_owned())).collect();
     let mut failures: BTreeMap<&str, String> = BTreeMap::new();
-    for (kind, answered) in asked.await.into_iter().chain([("bus", bus)]) {
+    for (kind, answered) in answered {
         match answered {
             // Several routes may lead to one kind; a failed one counts.
             Ok(()) if failures.contains_key(kind) => {}
@@ -77,13 +140,16 @@ pub(crate) async fn answer(bus: Result<(), String>, probes: &[Probe], uptime: u6
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use http_body_util::BodyExt as _;
     use serde_json::Value;
+    use tokio::time::sleep;
 
     use super::*;
 
-    async fn ask(bus: Result<(), String>, probes: &[Probe]) -> (u16, Value) {
-        let answer = answer(bus, probes, 7).await;
+    async fn ask(bus: Result<(), String>, health: &Health) -> (u16, Value) {
+        let answer = health.answer(bus, 7).await;
         let status = answer.status().as_u16();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice(&body).unwrap())
@@ -92,7 +158,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_destination_is_asked_and_one_that_hangs_fails() {
         let kafka = Probe::new("kafka", || async { Ok(()) });
-        let (status, body) = ask(Ok(()), std::slice::from_ref(&kafka)).await;
+        let health = Health::new(vec![kafka.clone()]);
+        let (status, body) = ask(Ok(()), &health).await;
         let none = "not configured";
         let all = json!({ "kafka": "ok", "eventbridge": none, "postgres": none });
         assert_eq!(
@@ -100,7 +167,8 @@ mod tests {
             (200, json!({ "status": "ok", "uptime_seconds": 7, "dependencies": all }))
         );
         let hangs = Probe::new("postgres", std::future::pending);
-        let (status, body) = ask(Err("not connected".to_owned()), &[kafka, hangs]).await;
+        health.replace(vec![kafka, hangs]);
+        let (status, body) = ask(Err("not connected".to_owned()), &health).await;
         assert_eq!(status, 503);
         assert_eq!(
             body["failures"],
@@ -108,5 +176,39 @@ mod tests {
         );
         assert_eq!(body["dependencies"]["kafka"], "ok");
         assert!(body.get("uptime_seconds").is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_who_ask_at_once_cost_a_destination_one_question() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        // It can answer one at a time, and takes almost as long as it may.
+        let slow = Arc::new(Mutex::new(()));
+        let probe = Probe::new("postgres", move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            let slow = Arc::clone(&slow);
+            async move {
+                let _turn = slow.lock().await;
+                sleep(WITHIN * 9 / 10).await;
+                Ok(())
+            }
+        });
+        let health = Health::new(vec![probe]);
+        let all = join_all((0..500).map(|_| ask(Ok(()), &health))).await;
+        assert!(all.iter().all(|(status, _)| *status == 200));
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        // The bus is looked at each time.
+        assert_eq!(ask(Err("not connected".to_owned()), &health).await.0, 503);
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        sleep(KEPT).await;
+        assert_eq!(ask(Ok(()), &health).await.0, 200);
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+        // Those who go away at once do not have it asked more often.
+        sleep(KEPT).await;
+        for _ in 0..500 {
+            timeout(KEPT / 100, ask(Ok(()), &health)).await.unwrap_err();
+        }
+        assert!(asked.load(Ordering::Relaxed) <= 2 + 6, "{asked:?}");
+        assert_eq!(ask(Ok(()), &health).await.0, 200);
     }
 }
