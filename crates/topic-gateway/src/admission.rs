@@ -35,8 +35,11 @@ impl Admission<'_> {
                 }
                 access::Reason::MissingField
                 | access::Reason::ForbiddenValue
-                | access::Reason::Undecided
                 | access::Reason::NoObject => Reason::NotPermitted,
+                access::Reason::Undecided => {
+                    tracing::warn!(topic = governed.topic.name, %denied, "access was not decided");
+                    Reason::Undecided
+                }
             };
             Refusal::because(reason, denied.message())
         })?;

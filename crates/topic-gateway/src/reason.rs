@@ -29,6 +29,8 @@ pub enum Reason {
     NotAuthorized,
     /// A field of the message is missing or has a value that the subject may not publish.
     NotPermitted,
+    /// Whether a field may have its value was not found out: it is too long, or matching it takes too long.
+    Undecided,
     /// The message does not fit the schema.
     Schema,
     /// The message cannot be stored later.
@@ -56,7 +58,7 @@ pub(crate) enum Fault {
 
 impl Reason {
     /// Every one.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Busy,
         Self::TooLarge,
         Self::BodyTimeout,
@@ -69,6 +71,7 @@ impl Reason {
         Self::UnknownTopic,
         Self::NotAuthorized,
         Self::NotPermitted,
+        Self::Undecided,
         Self::Schema,
         Self::Unstorable,
         Self::InvalidEvent,
@@ -92,6 +95,7 @@ impl Reason {
             Self::UnknownTopic => "unknown_topic",
             Self::NotAuthorized => "not_authorized",
             Self::NotPermitted => "not_permitted",
+            Self::Undecided => "undecided",
             Self::Schema => "schema",
             Self::Unstorable => "unstorable",
             Self::InvalidEvent => "invalid_event",
@@ -109,7 +113,7 @@ impl Reason {
             Self::Token => StatusCode::UNAUTHORIZED,
             Self::SubjectRate => StatusCode::TOO_MANY_REQUESTS,
             Self::UnknownTopic => StatusCode::NOT_FOUND,
-            Self::NotAuthorized | Self::NotPermitted => StatusCode::FORBIDDEN,
+            Self::NotAuthorized | Self::NotPermitted | Self::Undecided => StatusCode::FORBIDDEN,
             Self::BodyBroken
             | Self::NotJson
             | Self::Schema
@@ -126,7 +130,7 @@ impl Reason {
     pub fn kind(self) -> &'static str {
         match self {
             Self::Token | Self::NotAuthorized => "auth",
-            Self::NotPermitted => "permission",
+            Self::NotPermitted | Self::Undecided => "permission",
             Self::UnknownTopic => "topic",
             Self::SubjectRate => "limit",
             Self::TooLarge
@@ -157,6 +161,7 @@ impl Reason {
             | Self::UnknownTopic
             | Self::NotAuthorized
             | Self::NotPermitted
+            | Self::Undecided
             | Self::Schema
             | Self::Unstorable
             | Self::InvalidEvent => Fault::Sender,

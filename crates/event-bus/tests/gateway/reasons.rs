@@ -20,11 +20,12 @@ fn the_page_of_metrics_names_every_reason() {
 
 #[tokio::test]
 async fn each_refusal_is_counted_by_its_topic_and_reason() {
-    let limits = "publish_within = '1s'\nlimits = { max_body_bytes = 400, max_batch = 2 }";
+    let limits = "publish_within = '1s'\nlimits = { max_body_bytes = 9000, max_batch = 2 }";
     let world = World::new(&["orders"], limits).await;
-    world.write("access.json", r#"{"orders": {"pipeline": {}, "bound": {"id": ["a"]}}}"#);
+    world.write("access.json", r#"{"orders": {"pipeline": {}, "bound": {"id": ["a"]}, "costly": {"id": ["(a|aa)+$(?!x)b"]}}}"#);
     let running = world.start("topic-gateway").await;
-    let long = format!("{{\"id\": \"{}\"}}", "x".repeat(400));
+    let long = format!("{{\"id\": \"{}\"}}", "x".repeat(9000));
+    let costly = format!("{{\"id\": \"{}\"}}", "a".repeat(8000));
     for (subject, topic, body, reason, status) in [
         ("pipeline", "orders", long.as_str(), "too_large", 413),
         ("pipeline", "orders", "{", "not_json", 400),
@@ -32,6 +33,7 @@ async fn each_refusal_is_counted_by_its_topic_and_reason() {
         ("pipeline", "nothing", "{}", "unknown_topic", 404),
         ("nobody", "orders", "{}", "not_authorized", 403),
         ("bound", "orders", r#"{"id": "b"}"#, "not_permitted", 403),
+        ("costly", "orders", costly.as_str(), "undecided", 403),
         ("pipeline", "orders", "{}", "schema", 400),
     ] {
         let answer = world.post_as(&token(subject), topic, "application/json", body).await;

@@ -12,7 +12,7 @@ pub struct Denied {
     message: String,
 }
 
-/// Why, for counters.
+/// Why, more exactly than the sender hears it: for `access explain`, and for who decides what to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// Nobody may publish to this topic.
@@ -74,14 +74,19 @@ impl Denied {
             Reason::NoObject => {
                 format!("Required field '{field}' missing from message, which is not an object")
             }
-            _ => format!("Field '{field}' value not permitted for user '{user}'"),
+            Reason::Undecided => format!(
+                "Field '{field}' value is too long or takes too long to be matched for user '{user}'"
+            ),
+            Reason::ForbiddenValue | Reason::UnlistedTopic | Reason::UnlistedSubject => {
+                format!("Field '{field}' value not permitted for user '{user}'")
+            }
         };
         Self { reason, message }
     }
 }
 
 impl Reason {
-    /// As the label of a counter.
+    /// As `access explain` names it for programs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UnlistedTopic => "unlisted_topic",
