@@ -20,7 +20,7 @@ pub struct PayloadLog {
 }
 
 impl PayloadLog {
-    /// Writes a message that is accepted, if such lines are asked for.
+    /// Writes a message that is about to be stored, if such lines are asked for.
     pub(crate) fn write(&self, topic: &str, message: &Value) {
         if tracing::enabled!(target: TARGET, tracing::Level::TRACE) {
             let payload = self.text(message);

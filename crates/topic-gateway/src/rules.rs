@@ -41,7 +41,7 @@ impl Rules {
         self.topics.keys().map(String::as_str)
     }
 
-    /// A topic by its name, whatever the case.
+    /// A topic by its name, in lower case.
     pub fn topic(&self, name: &str) -> Option<&Governed> {
         self.topics.get(name)
     }

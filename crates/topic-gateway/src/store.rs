@@ -1,4 +1,4 @@
-//! From a message that is accepted to an event on the bus, and to what became of it.
+//! From a message to an event on the bus, and to what became of it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -19,8 +19,5 @@ pub use fetch::{FetchError, KeySource, Trust};
 pub use keys::{Keys, KeysError, KeysOptions, KeysStatus};
 pub use verify::{Identity, Refusal, Tokens, TokensError};
 
-/// What the contract answers with 401, whatever the reason.
-pub const REFUSED: &str = "Invalid or missing token";
-
 #[cfg(test)]
 mod tests;

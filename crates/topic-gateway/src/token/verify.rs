@@ -30,7 +30,7 @@ pub struct Identity {
     pub subject: Option<String>,
 }
 
-/// Why a token is refused, for logs and counters. The sender hears [`super::REFUSED`] alone.
+/// Why a token is refused, for logs and counters. The sender hears the same of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
     /// It is too long to be looked at.
