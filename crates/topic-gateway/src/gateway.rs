@@ -156,9 +156,6 @@ impl Gateway {
             "/api" | "/token" | "/topics" if !is_get => {
                 Ok(answer::method_not_allowed("GET, HEAD", profile))
             }
-            "/terminate" if head.method != Method::POST => {
-                Ok(answer::method_not_allowed("POST", profile))
-            }
             "/docs" | "/health" if head_only && !is_get => {
                 Ok(answer::method_not_allowed("GET, HEAD", profile))
             }

@@ -109,11 +109,10 @@ pub(crate) fn follow<'a>(document: &'a Value, node: &'a Value) -> &'a Value {
 pub(crate) fn operations(document: &Value) -> Vec<(String, String, Value)> {
     let paths = document["paths"].as_object().unwrap();
     let operations = paths.iter().flat_map(|(path, item)| {
-        let methods = item
-            .as_object()
-            .unwrap()
-            .iter()
-            .filter(|(name, _)| !["servers", "parameters"].contains(&name.as_str()));
+        let methods =
+            item.as_object().unwrap().iter().filter(|(name, _)| {
+                !["servers", "parameters", "description"].contains(&name.as_str())
+            });
         methods.map(|(method, operation)| (path.clone(), method.to_uppercase(), operation.clone()))
     });
     operations.collect()

@@ -157,9 +157,6 @@ async fn about(asker: &mut Asker, topics: &Topics) {
         asker.ask("DELETE", path, &[], b"", 405).await;
         asker.ask("GET", path, &many(), b"", 431).await;
     }
-    asker.ask("POST", "/terminate", &[], b"", 404).await;
-    asker.ask("GET", "/terminate", &[], b"", 405).await;
-    asker.ask("POST", "/terminate", &many(), b"", 431).await;
 }
 
 async fn messages(asker: &mut Asker, topics: &Topics) {

@@ -86,8 +86,11 @@ async fn whoever_asks_for_a_reload_hears_what_came_of_it() {
     for path in ["/reload", "/terminate"] {
         let answer = http::send("GET", &world.admin_url(path), &[], b"").await;
         assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")));
-        // Nobody can ask for it from outside.
-        assert_eq!(http::send("POST", &world.url(path), &[], b"").await.status, 404);
+        // Nobody can ask for it from outside, nor learns that it is there.
+        for method in ["GET", "POST", "DELETE"] {
+            let answer = http::send(method, &world.url(path), &[], b"").await;
+            assert_eq!((answer.status, answer.header("allow")), (404, None), "{method} {path}");
+        }
     }
     world.stop(running).await;
 }
