@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use event_bus_core::Chain;
 use event_bus_runtime::bus::Publisher;
 use event_bus_runtime::limiter::Limiters;
 use event_bus_runtime::server::Service;
@@ -23,7 +24,7 @@ use tokio::time::Instant;
 
 use crate::answer::{self, Answer, Refusal};
 use crate::docs;
-use crate::health::{Health, Probe};
+use crate::health::{self, Health, Probe};
 #[cfg(feature = "postgres")]
 use crate::json::Limits;
 #[cfg(feature = "postgres")]
@@ -105,6 +106,7 @@ impl Gateway {
         #[cfg(feature = "postgres")]
         let probes = with_stats(probes, parts.stats.as_ref());
         Self(Arc::new(Shared {
+            health: Health::new(bus_probe(bus.clone(), stream.clone()), probes),
             publisher: Publisher::new(bus.clone()),
             bus,
             stream,
@@ -114,7 +116,6 @@ impl Gateway {
             metrics,
             subjects: settings.subject_rate.map(Limiters::new),
             outcomes,
-            health: Health::new(probes),
             #[cfg(feature = "postgres")]
             stats: parts.stats,
             room: Room::new(settings.max_bytes_in_flight),
@@ -206,8 +207,7 @@ impl Gateway {
     }
 
     async fn health(&self) -> Answer {
-        let bus = if self.0.bus.connected() { Ok(()) } else { Err("not connected".to_owned()) };
-        self.0.health.answer(bus, self.0.started.elapsed().as_secs()).await
+        self.0.health.answer(self.0.started.elapsed().as_secs()).await
     }
 
     pub(crate) async fn read<B: Body<Data = Bytes>>(&self, body: B) -> Result<Held<'_>, Refusal> {
@@ -293,6 +293,20 @@ impl Service for Gateway {
 fn with_stats(mut probes: Vec<Probe>, stats: Option<&Stats>) -> Vec<Probe> {
     probes.extend(stats.map(Stats::probe));
     probes
+}
+
+/// Asks the bus for the stream of events, which somebody must answer for who can store one.
+fn bus_probe(bus: Bus, stream: String) -> Probe {
+    Probe::new(health::BUS, move || {
+        let (bus, stream) = (bus.clone(), stream.clone());
+        async move {
+            if !bus.connected() {
+                return Err("not connected".to_owned());
+            }
+            let looked = bus.jetstream().get_stream(stream).await;
+            looked.map(drop).map_err(|error| Chain(&error).to_string())
+        }
+    })
 }
 
 /// The name of a topic as it stands in a path.

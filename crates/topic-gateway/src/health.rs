@@ -1,10 +1,11 @@
 //! `/health` (section 10): whether messages are taken, and how each destination does.
 //!
-//! Anybody may ask, so destinations are not asked anew for each request: at most once in a second, whoever comes meanwhile
-//! hears the same.
+//! Anybody may ask, so the bus and the destinations are not asked anew for each request: at most once in a second, whoever
+//! comes meanwhile hears the same.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::iter;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,11 +19,14 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::answer::{self, Answer};
 
-/// How long a destination may take to answer.
+/// How long each of them may take to answer.
 const WITHIN: Duration = Duration::from_secs(2);
 
 /// How long it counts what they have answered.
 const KEPT: Duration = Duration::from_secs(1);
+
+/// What the probe of the bus is called; it is named when it fails.
+pub(crate) const BUS: &str = "bus";
 
 /// Destinations that are named even if there is none of them.
 const ALWAYS: [&str; 3] = ["kafka", "eventbridge", "postgres"];
@@ -60,8 +64,9 @@ impl fmt::Debug for Probe {
 /// What a destination of this kind has answered.
 type Answered = (&'static str, Result<(), String>);
 
-/// Asks all destinations.
+/// Asks the bus and all destinations.
 pub(crate) struct Health {
+    bus: Probe,
     probes: ArcSwap<Vec<Probe>>,
     last: Mutex<Option<Round>>,
 }
@@ -75,20 +80,18 @@ struct Round {
 }
 
 impl Health {
-    pub(crate) fn new(probes: Vec<Probe>) -> Self {
-        Self { probes: ArcSwap::from_pointee(probes), last: Mutex::default() }
+    pub(crate) fn new(bus: Probe, probes: Vec<Probe>) -> Self {
+        Self { bus, probes: ArcSwap::from_pointee(probes), last: Mutex::default() }
     }
 
-    /// Asks others from now on.
+    /// Asks other destinations from now on.
     pub(crate) fn replace(&self, probes: Vec<Probe>) {
         self.probes.store(Arc::new(probes));
     }
 
     /// Says how it is with the bus and all destinations.
-    pub(crate) async fn answer(&self, bus: Result<(), String>, uptime: u64) -> Answer {
-        let mut answered = self.ask().await;
-        answered.push(("bus", bus));
-        answer(answered, uptime)
+    pub(crate) async fn answer(&self, uptime: u64) -> Answer {
+        answer(self.ask().await, uptime)
     }
 
     /// Whoever comes while they are asked waits for the same answers.
@@ -106,7 +109,7 @@ impl Health {
         }
         let begun = Instant::now();
         let round = last.insert(Round { begun, probes: Arc::clone(&probes), ended: None });
-        let answered = join_all(probes.iter().map(Probe::answer)).await;
+        let answered = join_all(iter::once(&self.bus).chain(&**probes).map(Probe::answer)).await;
         round.ended = Some((Instant::now(), answered.clone()));
         answered
     }
@@ -129,7 +132,7 @@ fn answer(answered: Vec<Answered>, uptime: u64) -> Answer {
     }
     if failures.is_empty() {
         // The contract knows destinations alone.
-        dependencies.remove("bus");
+        dependencies.remove(BUS);
         let body =
             json!({ "status": "ok", "uptime_seconds": uptime, "dependencies": dependencies });
         return answer::json(StatusCode::OK, &body);
@@ -140,7 +143,7 @@ fn answer(answered: Vec<Answered>, uptime: u64) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use http_body_util::BodyExt as _;
     use serde_json::Value;
@@ -148,8 +151,17 @@ mod tests {
 
     use super::*;
 
-    async fn ask(bus: Result<(), String>, health: &Health) -> (u16, Value) {
-        let answer = health.answer(bus, 7).await;
+    /// A bus that is there, or not.
+    fn bus(connected: &Arc<AtomicBool>) -> Probe {
+        let connected = Arc::clone(connected);
+        Probe::new(BUS, move || {
+            let connected = connected.load(Ordering::Relaxed);
+            async move { connected.then_some(()).ok_or_else(|| "not connected".to_owned()) }
+        })
+    }
+
+    async fn ask(health: &Health) -> (u16, Value) {
+        let answer = health.answer(7).await;
         let status = answer.status().as_u16();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice(&body).unwrap())
@@ -158,8 +170,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_destination_is_asked_and_one_that_hangs_fails() {
         let kafka = Probe::new("kafka", || async { Ok(()) });
-        let health = Health::new(vec![kafka.clone()]);
-        let (status, body) = ask(Ok(()), &health).await;
+        let connected = Arc::new(AtomicBool::new(true));
+        let health = Health::new(bus(&connected), vec![kafka.clone()]);
+        let (status, body) = ask(&health).await;
         let none = "not configured";
         let all = json!({ "kafka": "ok", "eventbridge": none, "postgres": none });
         assert_eq!(
@@ -168,7 +181,8 @@ mod tests {
         );
         let hangs = Probe::new("postgres", std::future::pending);
         health.replace(vec![kafka, hangs]);
-        let (status, body) = ask(Err("not connected".to_owned()), &health).await;
+        connected.store(false, Ordering::Relaxed);
+        let (status, body) = ask(&health).await;
         assert_eq!(status, 503);
         assert_eq!(
             body["failures"],
@@ -193,22 +207,20 @@ mod tests {
                 Ok(())
             }
         });
-        let health = Health::new(vec![probe]);
-        let all = join_all((0..500).map(|_| ask(Ok(()), &health))).await;
+        let connected = Arc::new(AtomicBool::new(true));
+        let health = Health::new(bus(&connected), vec![probe]);
+        let all = join_all((0..500).map(|_| ask(&health))).await;
         assert!(all.iter().all(|(status, _)| *status == 200));
         assert_eq!(asked.load(Ordering::Relaxed), 1);
-        // The bus is looked at each time.
-        assert_eq!(ask(Err("not connected".to_owned()), &health).await.0, 503);
-        assert_eq!(asked.load(Ordering::Relaxed), 1);
         sleep(KEPT).await;
-        assert_eq!(ask(Ok(()), &health).await.0, 200);
+        assert_eq!(ask(&health).await.0, 200);
         assert_eq!(asked.load(Ordering::Relaxed), 2);
         // Those who go away at once do not have it asked more often.
         sleep(KEPT).await;
         for _ in 0..500 {
-            timeout(KEPT / 100, ask(Ok(()), &health)).await.unwrap_err();
+            timeout(KEPT / 100, ask(&health)).await.unwrap_err();
         }
         assert!(asked.load(Ordering::Relaxed) <= 2 + 6, "{asked:?}");
-        assert_eq!(ask(Ok(()), &health).await.0, 200);
+        assert_eq!(ask(&health).await.0, 200);
     }
 }

@@ -151,6 +151,26 @@ async fn health_asks_the_destinations_of_the_present_configuration() {
 }
 
 #[tokio::test]
+async fn health_says_that_a_bus_which_is_connected_does_not_answer() {
+    let world = World::new(&["orders"], "").await;
+    let running = world.start("topic-gateway").await;
+    let health = async || {
+        let answer = http::send("GET", &world.url("/health"), &[], b"").await;
+        (answer.status, answer.json()["failures"]["bus"].take())
+    };
+    assert_eq!(health().await, (200, Value::Null));
+    world.nats.pause();
+    let failed = poll_until(LONG, "health to say so", async || {
+        let (status, failure) = health().await;
+        (status == 503).then_some(failure)
+    });
+    assert_eq!(failed.await, "no answer within 2 s");
+    world.nats.resume();
+    poll_until(LONG, "the bus to be back", async || (health().await.0 == 200).then_some(())).await;
+    world.stop(running).await;
+}
+
+#[tokio::test]
 async fn a_configuration_folder_is_read_again_as_a_whole() {
     let (nats, keys) = tokio::join!(NatsServer::start(), KeyServer::start(Signer::a().document()));
     let folder = tempfile::tempdir().unwrap();
