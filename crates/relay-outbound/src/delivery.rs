@@ -3,6 +3,7 @@
 //! Messages are handled in batches, mostly of one. A batch shares the call of the sink and nothing else: each of its
 //! messages is settled on its own result.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use event_bus_core::claim_check::ClaimCheck;
 use event_bus_core::delivery::{DeadLetterReason, DeliveryError, Disposition};
 use event_bus_core::event::Event;
 use event_bus_core::key::EventKey;
-use futures_util::future::join_all;
+use futures_util::future::{OptionFuture, join_all};
 use tokio::time::{Instant, sleep};
 
 use crate::claimed::{self, Unfetched};
@@ -78,7 +79,8 @@ pub(crate) async fn handle(route: &Route, messages: Vec<Message>, lane: Lane) {
         unreadable.push(problem);
     }
     let held = || items.iter().filter(|item| !item.is_settled()).map(|item| &item.message);
-    let work = async {
+    // Pinned here, as a future that is handed on is in memory twice.
+    let work = pin!(async {
         let mut open = Vec::with_capacity(items.len());
         let (mut claimed, mut later, mut settlements) = (Vec::new(), Vec::new(), Vec::new());
         for (item, problem) in items.iter().zip(unreadable) {
@@ -108,8 +110,11 @@ pub(crate) async fn handle(route: &Route, messages: Vec<Message>, lane: Lane) {
             }
         };
         // What is decided already may have to wait for the bus, and the others not for it.
-        tokio::join!(finish_unseen(route, &settlements), deliveries);
-    };
+        let unseen = OptionFuture::from(
+            (!settlements.is_empty()).then(|| Box::pin(finish_unseen(route, &settlements))),
+        );
+        tokio::join!(unseen, deliveries);
+    });
     settle::while_held(held, work).await;
 }
 

@@ -29,7 +29,7 @@ pub(crate) enum UnreadableEvent {
 /// The event of a message.
 pub(crate) async fn event(route: &Route, envelope: &Envelope) -> Result<Event, UnreadableEvent> {
     let payload = if envelope.payload_at_origin {
-        fetch(route, envelope).await?
+        Box::pin(fetch(route, envelope)).await?
     } else {
         envelope.payload.clone()
     };

@@ -62,6 +62,8 @@ pub enum SettleError {
 }
 
 /// Settles a message. Once that has succeeded, the message is not touched again.
+///
+/// One future of each message that is under way is in memory, so what is rare in it lies in a box.
 pub async fn settle(
     message: &Message,
     envelope: &Envelope,
@@ -72,12 +74,12 @@ pub async fn settle(
         Settlement::Delivered | Settlement::Filtered => AckKind::Ack,
         Settlement::Retry(retry) => {
             // Stored first, so that the wait neither occupies the window nor lives in memory.
-            store.retry(envelope, retry).await.map_err(SettleError::Store)?;
+            Box::pin(store.retry(envelope, retry)).await.map_err(SettleError::Store)?;
             AckKind::Ack
         }
         Settlement::DeadLetter(letter) => {
-            store.dead_letter(envelope, letter).await.map_err(SettleError::Store)?;
-            return terminate(message).await;
+            Box::pin(store.dead_letter(envelope, letter)).await.map_err(SettleError::Store)?;
+            return Box::pin(terminate(message)).await;
         }
         Settlement::NotDue(wait) => AckKind::Nak(Some(*wait)),
         Settlement::Returned => AckKind::Nak(None),
