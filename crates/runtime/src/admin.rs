@@ -34,6 +34,9 @@ use crate::reload::{ReloadHandle, Reloaded};
 /// How long one connection may take, from its first byte to its last.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The same where there are commands: a reload asks others, and answers what came of it.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(45);
+
 /// How many connections are served at once; further ones wait.
 const MAX_CONNECTIONS: usize = 64;
 
@@ -79,6 +82,7 @@ pub async fn serve_with(
     shutdown: CancellationToken,
 ) {
     let clock = Clock::system();
+    let within = if commands.is_some() { COMMAND_TIMEOUT } else { CONNECTION_TIMEOUT };
     let router = router(Admin { readiness, metrics, clock, shutdown: shutdown.clone() }, commands);
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
@@ -91,12 +95,15 @@ pub async fn serve_with(
         let Some((stream, permit)) = accepted else { continue };
         let router = router.clone();
         connections.spawn(async move {
-            answer(stream, router).await;
+            answer(stream, router, within).await;
             drop(permit);
         });
     }
-    // Bounded, since each connection is.
-    while connections.join_next().await.is_some() {}
+    // Commands end with the process.
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if timeout(CONNECTION_TIMEOUT, ended).await.is_err() {
+        tracing::debug!("admin connections took too long");
+    }
 }
 
 async fn accept(
@@ -114,14 +121,14 @@ async fn accept(
     }
 }
 
-async fn answer(stream: TcpStream, router: Router) {
+async fn answer(stream: TcpStream, router: Router, within: Duration) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(CONNECTION_TIMEOUT)
         .max_headers(MAX_HEADERS)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    match timeout(CONNECTION_TIMEOUT, connection).await {
+    match timeout(within, connection).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(error = %Chain(&error), "admin connection broke"),
         Err(_) => tracing::debug!("admin connection took too long"),
