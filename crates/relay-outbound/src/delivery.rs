@@ -361,6 +361,9 @@ async fn deliver_with_room(route: &Route, mut open: Vec<Open<'_>>) {
             }
         }
         is_first = false;
+        if let Some((error, _)) = &unreachable {
+            receipts.add_reason(error);
+        }
         receipts.store().await;
         finish_all(route, &settlements).await;
         if !open.is_empty() {

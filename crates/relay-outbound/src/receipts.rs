@@ -10,6 +10,7 @@ use async_nats::jetstream::context::CreateKeyValueError;
 use async_nats::jetstream::kv;
 use bytes::Bytes;
 use event_bus_core::Chain;
+use event_bus_core::delivery::DeliveryError;
 use event_bus_core::event::Event;
 use event_bus_core::key::EventKey;
 use event_bus_core::wire::receipt::{self, Outcome, Receipt, RouteReceipt};
@@ -45,6 +46,9 @@ const LOOK_WITHIN: Duration = Duration::from_secs(5);
 /// Longest time between two times that a state is stored.
 const STATE_EVERY: Duration = Duration::from_secs(600);
 
+/// Shortest time between two reasons that are stored of one state.
+const REASON_EVERY: Duration = Duration::from_secs(5);
+
 /// The receipts of a route that has some.
 #[derive(Debug)]
 pub(crate) struct Receipts {
@@ -53,11 +57,19 @@ pub(crate) struct Receipts {
     bus: Bus,
     streams: StreamsConfig,
     /// Whether the route delivers, and why not.
-    state: watch::Sender<(RouteState, String)>,
+    state: watch::Sender<Noted>,
     /// The last receipts were lost.
     is_failing: AtomicBool,
     /// Told when a receipt could not be stored.
     failed: Notify,
+}
+
+/// Whether a route delivers, and why not.
+#[derive(Clone, Debug)]
+struct Noted {
+    state: RouteState,
+    detail: String,
+    since: Instant,
 }
 
 /// The receipts of a batch.
@@ -102,6 +114,11 @@ impl<'a> Batch<'a> {
         self.found.push((EventKey::of(event), receipt));
     }
 
+    /// Why the destination is away, also where no receipt is due.
+    pub(crate) fn add_reason(&mut self, error: &DeliveryError) {
+        self.failure = Some(Chain(error).to_string());
+    }
+
     /// What became of an event that no sink has seen.
     pub(crate) fn add_unseen(&mut self, envelope: &Envelope, settlement: &Settlement) {
         if self.route.receipts().is_none() {
@@ -142,7 +159,11 @@ impl Receipts {
             publisher: Publisher::new(bus.clone()),
             bus: bus.clone(),
             streams: streams.clone(),
-            state: watch::Sender::new((RouteState::Open, String::new())),
+            state: watch::Sender::new(Noted {
+                state: RouteState::Open,
+                detail: String::new(),
+                since: Instant::now(),
+            }),
             is_failing: AtomicBool::new(false),
             failed: Notify::new(),
         }
@@ -172,7 +193,7 @@ impl Receipts {
         let mut states = self.state.subscribe();
         let before_it_is_forgotten = (self.max_age() / 4).min(STATE_EVERY);
         loop {
-            let (state, detail) = states.borrow_and_update().clone();
+            let Noted { state, detail, .. } = states.borrow_and_update().clone();
             let receipt = RouteReceipt { delivers: state == RouteState::Open, detail };
             let stored = self.put(&receipt::route_key(&self.route), &receipt).await;
             if let Err(error) = &stored {
@@ -193,12 +214,14 @@ impl Receipts {
         }
     }
 
-    /// Whether the route delivers, from now on.
+    /// Whether the route delivers, from now on, and why not; a further reason only if the last one was there for a while.
     fn note_state(&self, state: RouteState, detail: String) {
         self.state.send_if_modified(|noted| {
-            let is_news = noted.0 != state;
+            let is_further = state != RouteState::Open && noted.detail != detail;
+            let is_news =
+                noted.state != state || is_further && noted.since.elapsed() >= REASON_EVERY;
             if is_news {
-                *noted = (state, detail);
+                *noted = Noted { state, detail, since: Instant::now() };
             }
             is_news
         });
