@@ -15,6 +15,7 @@ pub fn advice(config: &Config, error: &GovernanceError) -> String {
         | GovernanceError::Schema { location, .. }
         | GovernanceError::Remote { location, .. }
         | GovernanceError::Subject { location, .. }
+        | GovernanceError::Twice { location, .. }
         | GovernanceError::Access { location, .. } => location,
         GovernanceError::Client(_) => return Chain(error).to_string(),
     };

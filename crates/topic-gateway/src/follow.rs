@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use event_bus_core::Chain;
 use event_bus_runtime::DependencyHandle;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, Notify};
 use tokio::time::sleep;
 
 use crate::gateway::Gateway;
@@ -26,6 +26,11 @@ pub struct Follower {
     gateway: Gateway,
     metrics: GatewayMetrics,
     health: DependencyHandle,
+    /// Held while schemas are looked at, however long that takes; before `state`, which is held for a moment, or while
+    /// the access document is read.
+    schemas: Mutex<()>,
+    /// A reload does not wait for the look under way: it has one of its own.
+    reload: Notify,
     state: Mutex<State>,
 }
 
@@ -39,6 +44,7 @@ struct State {
 /// A configuration whose documents are read and compiled. As long as it is there, nothing else is taken over: it cannot
 /// bring back a document that has changed meanwhile.
 pub struct Prepared<'a> {
+    _schemas: MutexGuard<'a, ()>,
     state: MutexGuard<'a, State>,
     governance: Governance,
     rules: Rules,
@@ -63,33 +69,30 @@ impl Follower {
     ) -> Self {
         health.set_ok();
         let state = Mutex::new(State { governance, refused: BTreeMap::new() });
-        Self { gateway, metrics, health, state }
+        Self { gateway, metrics, health, schemas: Mutex::new(()), reload: Notify::new(), state }
     }
 
     /// Looks at the documents for ever.
     pub async fn run(&self) {
-        loop {
-            sleep(LOOK_EVERY).await;
-            let mut state = self.state.lock().await;
-            let State { governance, refused } = &mut *state;
-            let look = governance.look().await;
-            self.report(governance, refused, &look);
-            if let Some(rules) = look.rules {
-                self.put(rules, &look.changed);
-            }
-        }
+        tokio::join!(self.follow_access(), self.follow_schemas());
     }
 
     /// Reads the documents of a configuration, and changes nothing. One that cannot be used keeps its last good version,
     /// and must have one.
     pub async fn prepare(&self, mut wanted: Governance) -> Result<Prepared<'_>, Unusable> {
+        self.reload.notify_waiters();
+        let schemas = self.schemas.lock().await;
+        wanted.adopt_schemas(&self.state.lock().await.governance);
+        let changed = wanted.look_at_schemas().await;
+        // Access may have changed all the while.
         let state = self.state.lock().await;
-        wanted.adopt(&state.governance);
-        let look = wanted.look().await;
+        wanted.adopt_access(&state.governance);
+        let mut look = wanted.look_at_access().await;
+        look.changed.extend(changed);
         let problems = wanted.without_good_version(&state.governance, &look);
         match wanted.rules() {
             Some(rules) if problems.is_empty() => {
-                Ok(Prepared { state, governance: wanted, rules, look })
+                Ok(Prepared { _schemas: schemas, state, governance: wanted, rules, look })
             }
             Some(_) | None => Err(Unusable { problems }),
         }
@@ -98,12 +101,42 @@ impl Follower {
     /// Takes over what was prepared, and follows its documents from now on. Gives why documents keep their last good
     /// version, if any does.
     pub fn take(&self, prepared: Prepared<'_>) -> Vec<String> {
-        let Prepared { mut state, governance, rules, look } = prepared;
+        let Prepared { mut state, governance, rules, look, .. } = prepared;
         state.governance = governance;
-        let State { governance, refused } = &mut *state;
-        self.report(governance, refused, &look);
+        self.report(&mut state, &look);
         self.put(rules, &look.changed);
         look.problems.values().map(|problem| Chain(problem).to_string()).collect()
+    }
+
+    async fn follow_access(&self) {
+        loop {
+            sleep(LOOK_EVERY).await;
+            let mut state = self.state.lock().await;
+            let look = state.governance.look_at_access().await;
+            self.seen(&mut state, look);
+        }
+    }
+
+    async fn follow_schemas(&self) {
+        loop {
+            sleep(LOOK_EVERY).await;
+            let _schemas = self.schemas.lock().await;
+            let mut looking = self.state.lock().await.governance.schemas();
+            let changed = tokio::select! {
+                changed = looking.look() => changed,
+                () = self.reload.notified() => continue,
+            };
+            let mut state = self.state.lock().await;
+            let look = state.governance.replace_schemas(looking, changed);
+            self.seen(&mut state, look);
+        }
+    }
+
+    fn seen(&self, state: &mut State, look: Look) {
+        self.report(state, &look);
+        if let Some(rules) = look.rules {
+            self.put(rules, &look.changed);
+        }
     }
 
     fn put(&self, rules: Rules, changed: &[Document]) {
@@ -117,7 +150,8 @@ impl Follower {
     }
 
     /// Says of each document once why it cannot be used, and when it can be again.
-    fn report(&self, governance: &Governance, refused: &mut BTreeMap<String, String>, look: &Look) {
+    fn report(&self, state: &mut State, look: &Look) {
+        let State { governance, refused } = state;
         let reasons = look.problems.iter();
         let reasons = reasons.map(|(what, why)| (what.clone(), Chain(why).to_string()));
         let reasons: BTreeMap<_, _> = reasons.collect();

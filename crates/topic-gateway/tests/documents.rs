@@ -10,7 +10,7 @@ use event_bus_runtime::config::Problem;
 use event_bus_runtime::{Bus, EnvMap, SecretResolver, SecretsConfig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::{CaptureSink, NatsServer, Reply, Script};
+use testkit::{CaptureSink, NatsServer, Reply, Script, TcpProxy};
 use topic_gateway::json::{Limits, parse};
 use topic_gateway::{Config, Governance, Location, Look, Reader, Rules};
 
@@ -67,7 +67,7 @@ impl Store {
         });
         let bus = match self {
             Self::Folder(_) => None,
-            Self::Bucket(server, _) => Some(connect(server).await),
+            Self::Bucket(server, _) => Some(connect(&server.url()).await),
         };
         governance(config, Reader::new(AwsConfig::default(), bus))
     }
@@ -79,8 +79,8 @@ fn write(folder: &Path, name: &str, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-async fn connect(server: &NatsServer) -> Bus {
-    let config = event_bus_runtime::bus::BusConfig::for_url(&server.url()).unwrap();
+async fn connect(url: &str) -> Bus {
+    let config = event_bus_runtime::bus::BusConfig::for_url(url).unwrap();
     let secrets = SecretResolver::new(EnvMap::default(), &SecretsConfig::default());
     let bus = Bus::connect(&config, &secrets, "test").await.unwrap();
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
@@ -269,4 +269,46 @@ fn hosts_that_are_none_are_refused() {
         ]
     );
     assert_eq!("kv://B/k".parse::<Location>().unwrap().to_string(), "kv://B/k");
+}
+
+#[tokio::test]
+async fn of_two_documents_for_one_topic_the_second_is_named() {
+    for store in [Store::folder(), Store::bucket().await] {
+        let mut governance = store.governance().await;
+        rules(governance.look().await);
+        store.put("schemas/A.json", r#"{"type": "array"}"#).await;
+        let look = governance.look().await;
+        let (place, error) = look.problems.iter().next().expect("one is not used");
+        assert_eq!(*place, store.location("schemas/a.json"));
+        let (first, second) = (store.location("schemas/A.json"), place);
+        let said = format!("{second} is not used: the schema of topic shop.a is {first}");
+        assert_eq!(error.to_string(), said);
+        assert!(fits(&look.rules.unwrap(), "shop.a", "[]"));
+    }
+}
+
+/// Far more than the time for all of them, if each waited for the one before.
+#[tokio::test]
+async fn many_documents_of_a_bucket_are_read_over_a_slow_connection() {
+    const COUNT: usize = 1500;
+    let server = NatsServer::start().await;
+    let settings =
+        async_nats::jetstream::kv::Config { bucket: "TOPICS".to_owned(), ..Default::default() };
+    let bucket = server.jetstream().await.create_key_value(settings).await.unwrap();
+    bucket.put("access", r#"{"t0": ["me"]}"#.into()).await.unwrap();
+    for number in 0..COUNT {
+        bucket.put(format!("schemas/t{number}"), "{}".into()).await.unwrap();
+    }
+    let proxy = TcpProxy::start(server.port()).await;
+    let bus = connect(&format!("nats://127.0.0.1:{}", proxy.port())).await;
+    proxy.latency(std::time::Duration::from_millis(5));
+    let config = json!({
+        "access": "kv://TOPICS/access",
+        "tokens": { "keys_url": "http://localhost/keys" },
+        "registry": { "location": "kv://TOPICS/schemas/" },
+    });
+    let mut governance = governance(config, Reader::new(AwsConfig::default(), Some(bus)));
+    assert_eq!(names(&rules(governance.look().await)).len(), COUNT);
+    bucket.put("schemas/t7", r#"{"type": "array"}"#.into()).await.unwrap();
+    assert!(fits(&rules(governance.look().await), "t7", "[]"));
 }

@@ -4,6 +4,7 @@
 mod batches;
 mod bounds;
 mod changes;
+mod documents;
 mod isolation;
 mod reasons;
 mod reload;

@@ -87,7 +87,7 @@ impl World {
         fs::rename(new, self.path(name)).unwrap();
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 

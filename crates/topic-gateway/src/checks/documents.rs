@@ -69,6 +69,7 @@ impl Documents {
             | GovernanceError::Schema { .. }
             | GovernanceError::Remote { .. }
             | GovernanceError::Subject { .. }
+            | GovernanceError::Twice { .. }
             | GovernanceError::Client(_) => "EB0304",
         };
         Finding::fail(code, advice(&self.config, error))

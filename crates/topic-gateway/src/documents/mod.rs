@@ -19,6 +19,7 @@ use event_bus_runtime::Bus;
 use event_bus_runtime::aws::AwsConfig;
 use tokio::time::timeout;
 
+use kv::Kv;
 pub use location::{InvalidLocation, Location};
 pub(crate) use remote::{Remote, RemoteError};
 use s3::S3;
@@ -50,6 +51,9 @@ pub enum ReadError {
     /// There was no answer in time.
     #[error("there was no answer within {WITHIN:?}")]
     Timeout,
+    /// Other documents took all the time.
+    #[error("there was no time left for it")]
+    Late,
     /// S3 said no, or nothing.
     #[error("S3: {0}")]
     S3(String),
@@ -65,13 +69,18 @@ pub enum ReadError {
 #[derive(Clone, Debug)]
 pub struct Reader {
     s3: S3,
-    bus: Option<Bus>,
+    kv: Kv,
 }
 
 impl Reader {
     /// Connects to nothing. Without a bus, documents in its buckets cannot be read.
     pub fn new(aws: AwsConfig, bus: Option<Bus>) -> Self {
-        Self { s3: S3::new(aws), bus }
+        Self { s3: S3::new(aws), kv: Kv::new(bus) }
+    }
+
+    /// Reads the same documents, and asks only once of a key-value bucket what one look can share.
+    pub(crate) fn for_one_look(&self) -> Self {
+        Self { s3: self.s3.clone(), kv: self.kv.for_one_look() }
     }
 
     /// The content of a document.
@@ -80,7 +89,7 @@ impl Reader {
             match location {
                 Location::File(path) => folder::read(path).await,
                 Location::S3 { bucket, key } => self.s3.read(bucket, key).await,
-                Location::Kv { bucket, key } => kv::read(self.bus()?, bucket, key).await,
+                Location::Kv { bucket, key } => self.kv.read(bucket, key).await,
             }
         };
         timeout(WITHIN, Box::pin(reading)).await.map_err(|_| ReadError::Timeout)?
@@ -92,7 +101,7 @@ impl Reader {
             match place {
                 Location::File(path) => folder::list(path).await,
                 Location::S3 { bucket, key } => self.s3.list(bucket, key).await,
-                Location::Kv { bucket, key } => kv::list(self.bus()?, bucket, key).await,
+                Location::Kv { bucket, key } => self.kv.list(bucket, key).await,
             }
         };
         let mut keys =
@@ -108,9 +117,5 @@ impl Reader {
             (!name.is_empty() && !name.contains('/')).then(|| (name, place.with_key(key)))
         });
         Ok(named.collect())
-    }
-
-    fn bus(&self) -> Result<&Bus, ReadError> {
-        self.bus.as_ref().ok_or_else(|| ReadError::Kv("there is no bus here".to_owned()))
     }
 }

@@ -105,6 +105,11 @@ impl Remote {
         Ok(found)
     }
 
+    /// Whether nothing is forbidden that the other one may fetch.
+    pub(crate) fn allows_all_of(&self, other: &Self) -> bool {
+        other.hosts.iter().all(|host| self.hosts.contains(host))
+    }
+
     fn is_allowed(&self, uri: &Url) -> bool {
         let origin = uri.origin().ascii_serialization();
         self.hosts.iter().any(|host| match host.contains("://") {
