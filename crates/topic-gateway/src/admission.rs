@@ -46,6 +46,14 @@ impl Admission<'_> {
         let fits = governed.schema.check(message);
         fits.map_err(|error| Refusal::because(Reason::Schema, error.message))?;
         let stored = governed.storage.check(message);
-        stored.map_err(|error| Refusal::because(Reason::Unstorable, error.to_string()))
+        stored.map_err(|error| Refusal::because(Reason::Unstorable, error.to_string()))?;
+        if governed.topic.is_unanswered() {
+            let message = format!(
+                "Topic '{}' waits for destinations, and no route tells of any; nothing is stored.",
+                governed.topic.name
+            );
+            return Err(Refusal::because(Reason::Internal, message));
+        }
+        Ok(())
     }
 }

@@ -52,7 +52,7 @@ pub struct Config {
     #[serde(default)]
     pub registry: Option<RegistryConfig>,
     /// Hosts from which documents may be fetched that schemas refer to, such as `schemas.example.com` (over HTTPS) or
-    /// `http://localhost:8000`. None by default: nothing is fetched.
+    /// `http://localhost:8000`. None by default: nothing is fetched. Each is asked once for each version of a schema.
     #[serde(default)]
     pub reference_hosts: Vec<String>,
     /// How AWS is reached for documents in S3.
@@ -127,7 +127,8 @@ pub struct RegistryConfig {
     /// Field whose value is the key of Kafka's records.
     #[serde(default)]
     pub key: Option<String>,
-    /// When a producer is answered: `durable` (by default), or `delivered`, as for a topic.
+    /// When a producer is answered: `durable` (by default), or `delivered`, as for a topic; one that no such route carries
+    /// takes no messages then.
     #[serde(default)]
     pub acknowledge: Acknowledge,
 }

@@ -3,7 +3,7 @@
 //! They are looked at every two seconds, and at once when somebody asks for it. What cannot be used is refused with its
 //! reason, in the log, in a metric and in the state of the service, and its last good version stays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use crate::gateway::Gateway;
 use crate::governance::{Governance, GovernanceError, Look};
 use crate::metrics::{Document, GatewayMetrics};
 use crate::rules::Rules;
+use crate::topic::subject;
 
 /// How often the documents are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -39,6 +40,8 @@ struct State {
     governance: Governance,
     /// Why documents that stand there now are not used, by their names.
     refused: BTreeMap<String, String>,
+    /// Topics whose messages are refused for want of a route.
+    unanswered: BTreeSet<String>,
 }
 
 /// A configuration whose documents are read and compiled. As long as it is there, nothing else is taken over: it cannot
@@ -68,7 +71,9 @@ impl Follower {
         health: DependencyHandle,
     ) -> Self {
         health.set_ok();
-        let state = Mutex::new(State { governance, refused: BTreeMap::new() });
+        let mut state = State { governance, refused: BTreeMap::new(), unanswered: BTreeSet::new() };
+        state.name_unanswered(&gateway.0.active.load().rules);
+        let state = Mutex::new(state);
         Self { gateway, metrics, health, schemas: Mutex::new(()), reload: Notify::new(), state }
     }
 
@@ -104,7 +109,9 @@ impl Follower {
         let Prepared { mut state, governance, rules, look, .. } = prepared;
         state.governance = governance;
         self.report(&mut state, &look);
-        self.put(rules, &look.changed);
+        // The reader of a new configuration is told again.
+        state.unanswered.clear();
+        self.put(&mut state, rules, &look.changed);
         look.problems.values().map(|problem| Chain(problem).to_string()).collect()
     }
 
@@ -135,11 +142,12 @@ impl Follower {
     fn seen(&self, state: &mut State, look: Look) {
         self.report(state, &look);
         if let Some(rules) = look.rules {
-            self.put(rules, &look.changed);
+            self.put(state, rules, &look.changed);
         }
     }
 
-    fn put(&self, rules: Rules, changed: &[Document]) {
+    fn put(&self, state: &mut State, rules: Rules, changed: &[Document]) {
+        state.name_unanswered(&rules);
         for document in changed {
             self.metrics.document_taken(*document);
         }
@@ -151,7 +159,7 @@ impl Follower {
 
     /// Says of each document once why it cannot be used, and when it can be again.
     fn report(&self, state: &mut State, look: &Look) {
-        let State { governance, refused } = state;
+        let State { governance, refused, .. } = state;
         let reasons = look.problems.iter();
         let reasons = reasons.map(|(what, why)| (what.clone(), Chain(why).to_string()));
         let reasons: BTreeMap<_, _> = reasons.collect();
@@ -183,5 +191,20 @@ impl Follower {
             }
         }
         *refused = reasons;
+    }
+}
+
+impl State {
+    /// Says once of each topic that its messages are refused for want of a route.
+    fn name_unanswered(&mut self, rules: &Rules) {
+        let unanswered: BTreeSet<_> = rules.unanswered().map(str::to_owned).collect();
+        for topic in unanswered.difference(&self.unanswered) {
+            tracing::error!(
+                topic,
+                subject = subject(topic),
+                "messages are refused: the topic is acknowledged as delivered, and no route of [outbound] with receipts = true carries its subject; add one, or write \"durable\""
+            );
+        }
+        self.unanswered = unanswered;
     }
 }

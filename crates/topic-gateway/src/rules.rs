@@ -41,6 +41,12 @@ impl Rules {
         self.topics.keys().map(String::as_str)
     }
 
+    /// The topics whose messages are refused, since producers want to hear of destinations and there is none.
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = &str> {
+        let topics = self.topics.values().filter(|governed| governed.topic.is_unanswered());
+        topics.map(|governed| governed.topic.name.as_str())
+    }
+
     /// A topic by its name, in lower case.
     pub fn topic(&self, name: &str) -> Option<&Governed> {
         self.topics.get(name)

@@ -70,6 +70,11 @@ impl Topic {
         subject(&self.name)
     }
 
+    /// Whether producers want to hear of destinations, and there is none.
+    pub fn is_unanswered(&self) -> bool {
+        self.acknowledge == Acknowledge::Delivered && self.destinations.is_empty()
+    }
+
     /// The event that a message becomes. The same message always has the same id, and two messages with the same value in
     /// `id_field` are the same event.
     pub fn event(&self, message: &Value, now: OffsetDateTime) -> Result<Event, NoEvent> {

@@ -1,8 +1,11 @@
-//! Documents that come late or not at all.
+//! Documents that come late, not at all, or without a route for their topic.
 
+use std::fs;
+
+use serde_json::json;
 use testkit::{CaptureSink, Reply, Script, http, poll_until};
 
-use crate::world::{LONG, SCHEMA, World};
+use crate::world::{LONG, SCHEMA, USER, World};
 
 async fn reload(world: &World) -> (u16, String) {
     let answer = http::send("POST", &world.admin_url("/reload"), &[], b"").await;
@@ -56,4 +59,41 @@ async fn a_host_that_is_no_longer_allowed_is_part_of_no_schema() {
     assert_eq!(reload(&world).await.0, 200);
     assert_eq!(world.post("orders", r#"{"n":1}"#).await.status, 400);
     world.stop(running).await;
+}
+
+#[tokio::test]
+async fn a_topic_of_the_registry_without_a_route_to_wait_for_takes_nothing() {
+    let sink = CaptureSink::start().await;
+    let world = World::new(&["orders"], "").await;
+    fs::create_dir(world.path("registry")).unwrap();
+    world.write("registry/returns.json", SCHEMA);
+    world.write("access.json", &format!(r#"{{"orders": ["{USER}"], "returns": ["{USER}"]}}"#));
+    let registry = world.path("registry");
+    let registry = format!("registry = {{ location = {registry:?}, acknowledge = 'delivered' }}\n");
+    world.configure(&["orders"], &registry);
+    let running = world.start("topic-gateway").await;
+    let answer = world.post("returns", r#"{"id":"a"}"#).await;
+    let told =
+        "Topic 'returns' waits for destinations, and no route tells of any; nothing is stored.";
+    assert_eq!(answer.status, 500, "{}", answer.text());
+    assert_eq!(answer.json()["errors"], json!([{ "type": "internal", "message": told }]));
+    assert_eq!(world.post("returns", r#"{"n":1}"#).await.status, 400, "whose fault comes first");
+    assert_eq!(world.post("orders", r#"{"id":"b"}"#).await.status, 202);
+    assert_eq!(world.stored().await, ["b"]);
+    let log = world.stop(running).await;
+    let named = log.lines().filter(|line| line.contains("messages are refused"));
+    let named: Vec<_> = named.collect();
+    assert!(named.len() == 1 && named[0].contains("fleet.topic.returns"), "{log}");
+
+    let route = format!(
+        "{registry}[[outbound.routes]]\nname = 'all'\nsubjects = ['fleet.topic.>']\nreceipts = true\n\
+         sink.webhook = {{ url = '{}' }}\n",
+        sink.url()
+    );
+    world.configure(&["orders"], &route);
+    let (running, relay) = world.start_with_relay().await;
+    assert_eq!(world.post("returns", r#"{"id":"a"}"#).await.status, 202);
+    let log = world.stop(running).await;
+    assert!(!log.contains("messages are refused"), "{log}");
+    drop(relay);
 }
