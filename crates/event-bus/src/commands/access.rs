@@ -6,8 +6,9 @@ use clap::{Args, Subcommand};
 use event_bus_core::Chain;
 use serde::Serialize;
 use topic_gateway::access::{Access, Denied, Reason};
+use topic_gateway::documents::ReadError;
 use topic_gateway::json::{Limits, Value, parse};
-use topic_gateway::schema::{Options, Schema};
+use topic_gateway::schema::names_arrays;
 use topic_gateway::{Config, Location, Profile, Reader, field_value};
 
 use super::bus;
@@ -96,26 +97,29 @@ pub(crate) async fn run(arguments: Arguments, context: &Context) -> Outcome {
     };
     let topics = config.as_ref().and_then(|config| config.topics.as_ref());
     let location = location(&explain, topics, &topic, config.is_some())?;
-    let reader = reader(&location, config.as_ref(), context).await?;
+    let text = read_file(&explain.file)?;
+    let message = parse(&text, Limits::default()).map_err(|error| {
+        Failure::usage(format!("{}: not JSON: {}", explain.file.display(), Chain(&error)))
+    })?;
+    let items = message.as_array().filter(|items| !items.is_empty());
+    // Only of an array, the schema says what its messages are.
+    let schema = items.and(topics).and_then(|topics| schema_place(topics, &topic));
+    let needed: Vec<_> = [&location].into_iter().chain(schema).collect();
+    let reader = reader(&needed, config.as_ref(), context).await?;
     let text = read(&reader, &location).await?;
     let access = Access::parse(&text)
         .map_err(|error| Failure::usage(format!("{location}: {}", Chain(&error))))?;
     let configured = topics.map(|topics| topics.compat);
     let access = access.with_profile(explain.compat.or(configured).unwrap_or_default());
-    let text = read_file(&explain.file)?;
-    let message = parse(&text, Limits::default()).map_err(|error| {
-        Failure::usage(format!("{}: not JSON: {}", explain.file.display(), Chain(&error)))
-    })?;
     for warning in access.warnings() {
         note(warning);
     }
     if access.is_empty() {
         note("the access document lists nobody: the gateway answers every message with 500");
     }
-    let items = message.as_array().filter(|items| !items.is_empty());
-    let several = match items {
-        Some(items) if !takes_arrays(&reader, topics, &topic).await => Some(items),
-        Some(_) | None => None,
+    let several = match (items, topics) {
+        (Some(_), Some(topics)) if takes_arrays(&reader, topics, &topic).await? => None,
+        (items, _) => items,
     };
     let judge = |message: &Value| Verdict::of(&access, &explain.subject, &topic, message);
     let (message, results) = match several {
@@ -200,13 +204,14 @@ fn location(
 
 /// Connects to the bus only for a document that is kept there.
 async fn reader(
-    location: &Location,
+    needed: &[&Location],
     config: Option<&RootConfig>,
     context: &Context,
 ) -> Result<Reader, Failure> {
-    let bus = match location {
-        Location::File(_) | Location::S3 { .. } => None,
-        Location::Kv { .. } => {
+    let on_bus = needed.iter().find(|location| matches!(location, Location::Kv { .. }));
+    let bus = match on_bus {
+        None => None,
+        Some(location) => {
             let config = config.ok_or_else(|| {
                 Failure::usage(format!("{location} is on the bus, which --config names"))
             })?;
@@ -233,22 +238,38 @@ fn undecided(failure: Failure) -> Failure {
     }
 }
 
-/// Whether the topic takes an array as one message, as far as its schema can be had.
-async fn takes_arrays(reader: &Reader, topics: Option<&Config>, topic: &str) -> bool {
-    let Some(topics) = topics else { return false };
+/// The schema of a topic, or where the registry would have it.
+fn schema_place<'a>(topics: &'a Config, topic: &str) -> Option<&'a Location> {
     let configured = topics.topic.iter().find(|each| each.name == topic);
-    let mut schema = configured.map(|each| each.schema.clone());
-    if let (None, Some(registry)) = (&schema, &topics.registry) {
-        let listed = reader.list(&registry.location).await.unwrap_or_default();
-        let name = |stem: &str| format!("{}{}", registry.prefix, stem.to_lowercase());
-        schema = listed.into_iter().find(|(stem, _)| name(stem) == topic).map(|(_, found)| found);
-    }
-    let Some(schema) = schema else { return false };
-    let text = reader.read(&schema).await.unwrap_or_default();
-    let document = parse(&text, Limits::default()).ok();
-    let compiled = document.and_then(|document| Schema::new(document, &Options::default()).ok());
-    if compiled.is_none() {
-        note(format!("{schema} cannot be used, so each item of the array is taken for a message"));
-    }
-    compiled.is_some_and(|schema| schema.names_arrays())
+    let registry = topics.registry.as_ref().map(|registry| &registry.location);
+    configured.map(|each| &each.schema).or(registry)
+}
+
+/// Whether the topic takes an array as one message. Without its schema nobody knows how the gateway would judge one.
+async fn takes_arrays(reader: &Reader, topics: &Config, topic: &str) -> Result<bool, Failure> {
+    let unknown = |place: &Location, why: &dyn std::fmt::Display| {
+        Failure::usage(format!(
+            "whether topic {topic} takes an array as one message is not known: {place} {why}"
+        ))
+    };
+    let Some(place) = schema_place(topics, topic) else { return Ok(false) };
+    let unreadable = |place: &Location, error: &ReadError| {
+        unknown(place, &format_args!("cannot be read: {}", Chain(error)))
+    };
+    let schema = match &topics.registry {
+        Some(registry) if *place == registry.location => {
+            let listed = reader.list(place).await.map_err(|error| unreadable(place, &error))?;
+            let name = |stem: &str| format!("{}{}", registry.prefix, stem.to_lowercase());
+            let mut listed = listed.into_iter();
+            let found = listed.find(|(stem, _)| name(stem) == topic);
+            let Some((_, schema)) = found else { return Ok(false) };
+            schema
+        }
+        Some(_) | None => place.clone(),
+    };
+    let text = reader.read(&schema).await.map_err(|error| unreadable(&schema, &error))?;
+    let document = parse(&text, Limits::default());
+    let document = document
+        .map_err(|error| unknown(&schema, &format_args!("is not JSON: {}", Chain(&error))))?;
+    Ok(names_arrays(&document))
 }

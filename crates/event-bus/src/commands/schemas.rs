@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 use topic_gateway::compat::compare;
 use topic_gateway::json::{Number, Value as Exact};
-use topic_gateway::schema::{Options, Schema};
+use topic_gateway::schema::{Options, Schema, SchemaError};
 
 use super::publish::read_file;
 use crate::cli::Context;
@@ -233,7 +233,13 @@ fn folder(folder: &Path) -> Result<Schemas, Failure> {
 /// A schema that the gateway would accept.
 fn schema(path: &Path) -> Result<Schema, Failure> {
     let schema = Schema::parse(&read_file(path)?, &Options::default());
-    let schema = schema.map_err(|error| unusable(path, &Chain(&error)))?;
+    let schema = schema.map_err(|error| match &error {
+        SchemaError::RemoteReference { .. } => {
+            let advice = "nothing is fetched here; put what it refers to into $defs, with its address as $id";
+            unusable(path, &format_args!("{}; {advice}", Chain(&error)))
+        }
+        _ => unusable(path, &Chain(&error)),
+    })?;
     if !is_exact(schema.document()) {
         return Err(unusable(path, &"a number beyond 64 bits cannot be compared"));
     }

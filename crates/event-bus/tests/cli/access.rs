@@ -222,3 +222,60 @@ async fn each_item_of_an_array_is_a_message_unless_the_topic_takes_arrays() {
     let output = explain(folder.path(), &arguments).await;
     assert_eq!(output.code(), Some(0), "{}", output.stderr);
 }
+
+/// The schema says how many messages an array is, wherever it is kept and whatever it refers to.
+#[tokio::test]
+async fn an_array_is_judged_as_the_gateway_judges_it_or_not_at_all() {
+    let (nats, folder) = (NatsServer::start().await, folder(r#"[{"country": "CZ"}]"#));
+    let bucket = async_nats::jetstream::kv::Config {
+        bucket: "TOPICS".to_owned(),
+        ..async_nats::jetstream::kv::Config::default()
+    };
+    let bucket = nats.jetstream().await.create_key_value(bucket).await.unwrap();
+    let elsewhere = r#"{"type": "array", "items": {"$ref": "https://example.com/item.json"}}"#;
+    bucket.put("schema/orders.placed", elsewhere.into()).await.unwrap();
+    fs::write(folder.path().join("schema.json"), elsewhere).unwrap();
+    fs::write(folder.path().join("broken.json"), "{").unwrap();
+    let unknown = "whether topic orders.placed takes an array as one message is not known: ";
+    let topic =
+        |schema: &str| format!("topic = [{{ name = 'orders.placed', schema = '{schema}' }}]");
+    for (bus, schemas, expected) in [
+        (nats.url(), topic("schema.json"), Ok("topic 'orders.placed'")),
+        (nats.url(), topic("kv://TOPICS/schema/orders.placed"), Ok("topic 'orders.placed'")),
+        (
+            nats.url(),
+            "registry = { location = 'kv://TOPICS/schema/' }".to_owned(),
+            Ok("topic 'orders.placed'"),
+        ),
+        (
+            nats.url(),
+            topic("gone.json"),
+            Err("gone.json cannot be read: there is no such document"),
+        ),
+        (nats.url(), topic("broken.json"), Err("broken.json is not JSON")),
+        (nats.url(), topic("kv://TOPICS/other"), Err("kv://TOPICS/other cannot be read")),
+        ("nats://127.0.0.1:1".to_owned(), topic("kv://TOPICS/other"), Err("cannot be reached")),
+    ] {
+        let config = format!(
+            "[bus]\nurl = '{bus}'\n[topics]\naccess = 'none.json'\n{schemas}\n\
+             tokens = {{ keys_url = 'http://127.0.0.1:1/' }}\nreference_hosts = ['example.com']\n"
+        );
+        fs::write(folder.path().join("event-bus.toml"), config).unwrap();
+        let arguments = ["shop", "orders.placed", "message.json", "--access", "access.json"];
+        let arguments = [&arguments[..], &["--config", "event-bus.toml"]].concat();
+        let output = explain(folder.path(), &arguments).await;
+        match expected {
+            // As one message it has no fields.
+            Ok(first) => {
+                assert_eq!(output.code(), Some(1), "{schemas}: {}", output.stderr);
+                assert!(output.stdout.starts_with(first), "{schemas}: {}", output.stdout);
+            }
+            Err(reason) => {
+                assert_eq!(output.code(), Some(64), "{schemas}: {}", output.stdout);
+                assert!(output.stderr.contains(reason), "{schemas}: {}", output.stderr);
+                let is_away = reason == "cannot be reached";
+                assert!(is_away || output.stderr.contains(unknown), "{}", output.stderr);
+            }
+        }
+    }
+}

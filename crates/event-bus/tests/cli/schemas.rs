@@ -124,7 +124,7 @@ async fn what_cannot_be_compared_never_passes() {
         ("broken.json", "good.json", "broken.json: not JSON"),
         ("good.json", "invalid.json", "invalid.json: not a valid schema at \"/type\""),
         ("lost.json", "good.json", "lost.json: reference"),
-        ("remote.json", "good.json", "leads to another document"),
+        ("remote.json", "good.json", "put what it refers to into $defs, with its address as $id"),
         ("huge.json", "huge.json", "beyond 64 bits"),
         ("good.json", "gone.json", "gone.json: "),
         ("some", "gone", "gone: "),
@@ -137,6 +137,11 @@ async fn what_cannot_be_compared_never_passes() {
         assert!(output.stderr.contains(expected), "{new} {old}\n{}", output.stderr);
         assert_eq!(output.stdout, "", "{new} {old}");
     }
+    // As the message advises.
+    let bundled = r#"{"$ref": "https://example.com/a.json", "$defs": {"a": {"$id": "https://example.com/a.json"}}}"#;
+    write(folder.path(), &[("bundled.json", bundled)]);
+    let output = check(folder.path(), &["bundled.json", "--against", "bundled.json"]).await;
+    assert_eq!(output.code(), Some(0), "{}", output.stderr);
     let output = check(folder.path(), &["good.json"]).await;
     assert_eq!(output.code(), Some(64), "{}", output.stderr);
 }

@@ -136,11 +136,7 @@ impl Schema {
 
     /// Whether it says that an array may fit: `type` names it.
     pub fn names_arrays(&self) -> bool {
-        let is_array = |kind: &Value| kind.as_str() == Some("array");
-        let kinds = self.document.get("type");
-        kinds.is_some_and(|kinds| {
-            is_array(kinds) || kinds.as_array().is_some_and(|kinds| kinds.iter().any(is_array))
-        })
+        names_arrays(&self.document)
     }
 
     /// The draft that it is read by.
@@ -153,6 +149,15 @@ impl std::fmt::Debug for Schema {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Schema").field("document", &self.document).finish_non_exhaustive()
     }
+}
+
+/// Whether the document of a schema says that an array may fit: `type` names it.
+pub fn names_arrays(document: &Value) -> bool {
+    let is_array = |kind: &Value| kind.as_str() == Some("array");
+    let kinds = document.get("type");
+    kinds.is_some_and(|kinds| {
+        is_array(kinds) || kinds.as_array().is_some_and(|kinds| kinds.iter().any(is_array))
+    })
 }
 
 /// Holds a schema against the schema of its draft; `format` apart, since that knows no pattern of Python.
