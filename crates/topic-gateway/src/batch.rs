@@ -18,6 +18,9 @@ use crate::store::Ended;
 /// Media types of one message in each line.
 const LINES: [&str; 2] = ["application/x-ndjson", "application/jsonl"];
 
+/// Longest text, in bytes, about one of several messages: so many of them may be kept until all are answered.
+const LONGEST_TEXT: usize = 1000;
+
 /// The messages of a request; one that is no JSON is refused alone.
 pub(crate) type Messages = Vec<Result<Value, Refusal>>;
 
@@ -76,6 +79,23 @@ pub(crate) fn none_fits<T>(results: &[Result<T, Refusal>]) -> bool {
     results.iter().all(|result| {
         result.as_ref().is_err_and(|refusal| refusal.status == StatusCode::BAD_REQUEST)
     })
+}
+
+/// Cuts long texts, which quote what was sent. Gives how many bytes all of them take.
+pub(crate) fn shorten(results: &mut Results) -> usize {
+    let refusals = results.iter_mut().filter_map(|result| result.as_mut().err());
+    let texts =
+        refusals.flat_map(|refusal| &mut refusal.problems).map(|problem| &mut problem.message);
+    texts
+        .map(|text| {
+            if text.len() > LONGEST_TEXT {
+                text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+                text.push('…');
+                text.shrink_to_fit();
+            }
+            text.len()
+        })
+        .sum()
 }
 
 /// The answer to all messages. `as_one` is what an array hears that is taken for one message (section 6), if none of its

@@ -134,8 +134,8 @@ impl Gateway {
             }
         }
         drop(place);
-        // Texts of refusals, which may quote what was sent, keep its room.
-        let _room = results.iter().any(Result::is_err).then_some(body);
+        // Refusals may quote what was sent.
+        body.shrink(batch::shorten(&mut results));
         let place = admission.place();
         let (admission, has_place) = (&admission, place.is_some());
         let settling = waiting.into_iter().map(|(index, stored)| async move {

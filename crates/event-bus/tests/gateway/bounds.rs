@@ -90,7 +90,7 @@ async fn a_body_has_its_room_until_the_event_is_stored() {
 async fn those_who_wait_for_a_destination_hold_nothing_of_what_they_sent() {
     let slow = CaptureSink::scripted(Script::reply(Reply::Hang)).await;
     let route = format!(
-        "delivered_within = '60s'\n\n[[outbound.routes]]\nname = 'slow'\nsubjects = ['fleet.topic.orders']\n\
+        "delivered_within = '60s'\nlimits = {{ max_bytes_in_flight = '2MiB' }}\n\n[[outbound.routes]]\nname = 'slow'\nsubjects = ['fleet.topic.orders']\n\
          receipts = true\nsink.webhook = {{ url = '{}', timeout = '60s' }}\n",
         slow.url()
     );
@@ -99,6 +99,8 @@ async fn those_who_wait_for_a_destination_hold_nothing_of_what_they_sent() {
     let before = running.resident_bytes().unwrap();
     // Parsed, each takes more than 8 MB.
     let numbers = vec!["1"; 300_000].join(",");
+    // Quoted by the reason why it is refused.
+    let wrong = format!("{{\"id\":[{}]}}", vec!["1"; 100_000].join(","));
     let waiting =
         async || sample(&world.metrics().await, "topic_gateway_waiting_requests", "orders");
     let (client, token) =
@@ -107,7 +109,7 @@ async fn those_who_wait_for_a_destination_hold_nothing_of_what_they_sent() {
     for n in 0..WAITING {
         let body = format!("{{\"id\":\"{n}\",\"x\":[{numbers}]}}");
         // As one message, and as one of several.
-        let body = if n % 2 == 0 { body } else { format!("[{body},{{}}]") };
+        let body = if n % 2 == 0 { body } else { format!("[{body},{wrong}]") };
         let request = client.post(world.url("/topics/orders")).bearer_auth(&token).body(body);
         requests.spawn(request.timeout(2 * LONG).send());
         // One after the other, so that no more than one is judged at a time.

@@ -28,7 +28,7 @@ pub struct Room(Semaphore);
 pub struct Held<'a> {
     /// The body.
     pub bytes: Bytes,
-    _room: Option<SemaphorePermit<'a>>,
+    room: Option<SemaphorePermit<'a>>,
 }
 
 /// Why a body was not read.
@@ -53,6 +53,18 @@ impl Room {
     fn take(&self, bytes: usize) -> Result<SemaphorePermit<'_>, BodyError> {
         let units = u32::try_from(bytes.div_ceil(UNIT)).map_err(|_| BodyError::NoRoom)?;
         self.0.try_acquire_many(units).map_err(|_| BodyError::NoRoom)
+    }
+}
+
+impl Held<'_> {
+    /// Forgets the body, and keeps room for at most this many bytes.
+    pub fn shrink(&mut self, bytes: usize) {
+        self.bytes = Bytes::new();
+        let kept = bytes.div_ceil(UNIT);
+        if let Some(room) = &mut self.room {
+            let surplus = room.num_permits().saturating_sub(kept);
+            drop(room.split(surplus));
+        }
     }
 }
 
@@ -139,7 +151,7 @@ where
         }
     }
     let bytes = if more.is_empty() { first } else { more.freeze() };
-    Ok(Held { bytes, _room: taken })
+    Ok(Held { bytes, room: taken })
 }
 
 #[cfg(test)]
