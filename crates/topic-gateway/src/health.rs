@@ -11,18 +11,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use futures_util::future::join_all;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared, join_all};
 use http::StatusCode;
 use serde_json::json;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 use crate::answer::{self, Answer};
 
 /// How long each of them may take to answer.
 const WITHIN: Duration = Duration::from_secs(2);
 
-/// How long it counts what they have answered.
+/// How long what they have answered counts, from when they were asked.
 const KEPT: Duration = Duration::from_secs(1);
 
 /// What the probe of the bus is called; it is named when it fails.
@@ -49,9 +50,12 @@ impl Probe {
         Self { kind, ask: Arc::new(move || Box::pin(ask())) }
     }
 
-    async fn answer(&self) -> Answered {
-        let silent = || Err(format!("no answer within {} s", WITHIN.as_secs()));
-        (self.kind, timeout(WITHIN, (self.ask)()).await.unwrap_or_else(|_| silent()))
+    fn answer(&self) -> impl Future<Output = Answered> + use<> {
+        let (kind, asking) = (self.kind, (self.ask)());
+        async move {
+            let silent = |_| Err(format!("no answer within {} s", WITHIN.as_secs()));
+            (kind, timeout(WITHIN, asking).await.unwrap_or_else(silent))
+        }
     }
 }
 
@@ -75,8 +79,21 @@ pub(crate) struct Health {
 struct Round {
     begun: Instant,
     probes: Arc<Vec<Probe>>,
-    /// When all had answered; never if those who asked have gone.
-    ended: Option<(Instant, Vec<Answered>)>,
+    /// Whoever waits drives it, so that nobody's leaving ends it for the others.
+    answers: Shared<BoxFuture<'static, Vec<Answered>>>,
+}
+
+impl Round {
+    fn begin(bus: &Probe, probes: Arc<Vec<Probe>>) -> Self {
+        let asking = join_all(iter::once(bus).chain(&*probes).map(Probe::answer));
+        Self { begun: Instant::now(), probes, answers: asking.boxed().shared() }
+    }
+
+    /// Whether its answers, or those still to come, are those of now.
+    fn counts(&self) -> bool {
+        let limit = if self.answers.peek().is_some() { KEPT } else { WITHIN };
+        self.begun.elapsed() < limit
+    }
 }
 
 impl Health {
@@ -96,22 +113,15 @@ impl Health {
 
     /// Whoever comes while they are asked waits for the same answers.
     async fn ask(&self) -> Vec<Answered> {
-        let mut last = self.last.lock().await;
-        let probes = self.probes.load_full();
-        if let Some(round) = &*last {
-            if Arc::ptr_eq(&round.probes, &probes)
-                && let Some((ended, answered)) = &round.ended
-                && ended.elapsed() < KEPT
-            {
-                return answered.clone();
-            }
-            sleep_until(round.begun + KEPT).await;
-        }
-        let begun = Instant::now();
-        let round = last.insert(Round { begun, probes: Arc::clone(&probes), ended: None });
-        let answered = join_all(iter::once(&self.bus).chain(&**probes).map(Probe::answer)).await;
-        round.ended = Some((Instant::now(), answered.clone()));
-        answered
+        let answers = {
+            let mut last = self.last.lock().await;
+            let probes = self.probes.load_full();
+            let known = last.take();
+            let known = known.filter(|round| Arc::ptr_eq(&round.probes, &probes) && round.counts());
+            let round = known.unwrap_or_else(|| Round::begin(&self.bus, probes));
+            last.insert(round).answers.clone()
+        };
+        answers.await
     }
 }
 
@@ -215,12 +225,14 @@ mod tests {
         sleep(KEPT).await;
         assert_eq!(ask(&health).await.0, 200);
         assert_eq!(asked.load(Ordering::Relaxed), 2);
-        // Those who go away at once do not have it asked more often.
+        // Those who go away at once neither have it asked more often nor keep others waiting.
         sleep(KEPT).await;
-        for _ in 0..500 {
-            timeout(KEPT / 100, ask(&health)).await.unwrap_err();
-        }
-        assert!(asked.load(Ordering::Relaxed) <= 2 + 6, "{asked:?}");
-        assert_eq!(ask(&health).await.0, 200);
+        let impatient = join_all((0..500).map(|_| timeout(WITHIN / 2, ask(&health))));
+        let began = Instant::now();
+        let (impatient, patient) = tokio::join!(impatient, ask(&health));
+        assert!(impatient.iter().all(Result::is_err));
+        assert_eq!(patient.0, 200);
+        assert!(began.elapsed() <= WITHIN, "{:?}", began.elapsed());
+        assert_eq!(asked.load(Ordering::Relaxed), 3);
     }
 }
