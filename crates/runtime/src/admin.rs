@@ -35,7 +35,7 @@ use crate::reload::{ReloadHandle, Reloaded};
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The same where there are commands: a reload asks others, and answers what came of it.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(45);
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How many connections are served at once; further ones wait.
 const MAX_CONNECTIONS: usize = 64;

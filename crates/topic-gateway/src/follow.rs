@@ -77,11 +77,6 @@ impl Follower {
         Self { gateway, metrics, health, schemas: Mutex::new(()), reload: Notify::new(), state }
     }
 
-    /// Looks at the documents for ever.
-    pub async fn run(&self) {
-        tokio::join!(self.follow_access(), self.follow_schemas());
-    }
-
     /// Reads the documents of a configuration, and changes nothing. One that cannot be used keeps its last good version,
     /// and must have one.
     pub async fn prepare(&self, mut wanted: Governance) -> Result<Prepared<'_>, Unusable> {
@@ -115,7 +110,8 @@ impl Follower {
         look.problems.values().map(|problem| Chain(problem).to_string()).collect()
     }
 
-    async fn follow_access(&self) {
+    /// Looks at the access document for ever. In a task of its own: compiling a large schema takes a while.
+    pub async fn follow_access(&self) {
         loop {
             sleep(LOOK_EVERY).await;
             let mut state = self.state.lock().await;
@@ -124,14 +120,17 @@ impl Follower {
         }
     }
 
-    async fn follow_schemas(&self) {
+    /// Looks at the schemas for ever.
+    pub async fn follow_schemas(&self) {
         loop {
             sleep(LOOK_EVERY).await;
+            // From here on, so that none is missed while this waits.
+            let reload = self.reload.notified();
             let _schemas = self.schemas.lock().await;
             let mut looking = self.state.lock().await.governance.schemas();
             let changed = tokio::select! {
                 changed = looking.look() => changed,
-                () = self.reload.notified() => continue,
+                () = reload => continue,
             };
             let mut state = self.state.lock().await;
             let look = state.governance.replace_schemas(looking, changed);

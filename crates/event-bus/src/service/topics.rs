@@ -142,8 +142,12 @@ impl Bound {
         let follower = Follower::new(gateway.clone(), governance, counts.clone(), health);
         let follower = Arc::new(follower);
         let (end, following) = (shutdown.clone(), Arc::clone(&follower));
-        start.tasks.spawn("topic-gateway's documents", async move {
-            end.run_until_cancelled(following.run()).await;
+        start.tasks.spawn("topic-gateway's access", async move {
+            end.run_until_cancelled(following.follow_access()).await;
+        });
+        let (end, following) = (shutdown.clone(), Arc::clone(&follower));
+        start.tasks.spawn("topic-gateway's schemas", async move {
+            end.run_until_cancelled(following.follow_schemas()).await;
         });
         let limits = Limits {
             header_read_timeout: config.limits.header_read_timeout,
@@ -240,13 +244,17 @@ async fn first_rules(
         )));
     }
     let look = governance.look().await;
-    if look.problems.is_empty()
+    let problems: Vec<_> = look
+        .problems
+        .values()
+        .filter(|problem| !problem.is_harmless())
+        .map(|error| topic_gateway::advice(config, error))
+        .collect();
+    if problems.is_empty()
         && let Some(rules) = look.rules
     {
         return Ok(rules);
     }
-    let problems: Vec<_> =
-        look.problems.values().map(|error| topic_gateway::advice(config, error)).collect();
     Err(Failure::usage(problems.join("\n")))
 }
 

@@ -62,6 +62,28 @@ async fn a_host_that_is_no_longer_allowed_is_part_of_no_schema() {
 }
 
 #[tokio::test]
+async fn a_second_document_of_one_topic_is_named_and_keeps_nothing_from_starting() {
+    let world = World::new(&["orders"], "").await;
+    fs::create_dir(world.path("registry")).unwrap();
+    world.write("registry/Returns.json", SCHEMA);
+    world.write("registry/returns.json", "{}");
+    world.write("access.json", &format!(r#"{{"returns": ["{USER}"]}}"#));
+    world.configure(
+        &["orders"],
+        &format!("registry = {{ location = {:?} }}", world.path("registry")),
+    );
+    let running = world.start("topic-gateway").await;
+    assert_eq!(world.post("returns", r#"{"n":1}"#).await.status, 400);
+    running.wait_for_text("returns.json is not used: the schema of topic returns is", LONG).await;
+    let registry = format!("registry = {{ location = {:?}, key = 'key' }}", world.path("registry"));
+    world.configure(&["orders"], &registry);
+    let (status, answer) = reload(&world).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains("is not used"), "{answer}");
+    world.stop(running).await;
+}
+
+#[tokio::test]
 async fn a_topic_of_the_registry_without_a_route_to_wait_for_takes_nothing() {
     let sink = CaptureSink::start().await;
     let world = World::new(&["orders"], "").await;

@@ -71,3 +71,18 @@ pub enum GovernanceError {
     #[error("what schemas refer to cannot be fetched")]
     Client(#[source] Box<RemoteError>),
 }
+
+impl GovernanceError {
+    /// Whether every topic has what it needs all the same.
+    pub fn is_harmless(&self) -> bool {
+        match self {
+            Self::Twice { .. } => true,
+            Self::Unreadable { .. }
+            | Self::Schema { .. }
+            | Self::Subject { .. }
+            | Self::Remote { .. }
+            | Self::Access { .. }
+            | Self::Client(_) => false,
+        }
+    }
+}

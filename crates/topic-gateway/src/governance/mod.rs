@@ -136,7 +136,7 @@ impl Governance {
         needed.extend(new.configured.iter().map(|topic| topic.schema.to_string()));
         needed.extend(registry.chain([self.access.to_string()]));
         let is_needed = |name: &String| old.registry != new.registry || needed.contains(name);
-        let lacking = look.problems.iter();
+        let lacking = look.problems.iter().filter(|(_, problem)| !problem.is_harmless());
         let lacking = lacking.filter(|(name, _)| !good.contains(*name) && is_needed(name));
         lacking.map(|(_, problem)| Arc::clone(problem)).collect()
     }

@@ -4,6 +4,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub(crate) struct Schemas {
     pub(super) good: HashMap<Location, Good>,
     /// Schemas that cannot be used: the same text is not compiled again.
     bad: HashMap<Location, Bad>,
+    /// Where the next look begins: what the last one had no time for.
+    begin: Option<Location>,
     /// What the last look found to be unusable.
     pub(super) problems: BTreeMap<String, Arc<GovernanceError>>,
 }
@@ -99,6 +102,7 @@ impl Schemas {
             listed: None,
             good: HashMap::new(),
             bad: HashMap::new(),
+            begin: None,
             problems: BTreeMap::new(),
         })
     }
@@ -126,15 +130,20 @@ impl Schemas {
         let mut topics = self.topics();
         let mut places = HashSet::with_capacity(topics.len());
         topics.retain(|topic| places.insert(topic.schema.clone()));
-        let (schemas, reader) = (&*self, &reader);
+        let begin = self.begin.take();
+        let begin = topics.iter().position(|topic| Some(&topic.schema) == begin.as_ref());
+        topics.rotate_left(begin.unwrap_or_default());
+        let (before, reader) = (&self.clone(), &reader);
         let reading = topics.into_iter().map(|topic| async move {
-            let found = timeout_at(deadline, schemas.find(&topic, reader)).await;
-            let late = |_| Err(unreadable(&topic.schema, ReadError::Late));
-            let found = found.unwrap_or_else(late);
+            let found = timeout_at(deadline, before.find(&topic, reader)).await;
             (topic, found)
         });
-        let found: Vec<_> = stream::iter(reading).buffered(AT_ONCE).collect().await;
-        for (topic, found) in found {
+        let mut reading = pin!(stream::iter(reading).buffered(AT_ONCE));
+        while let Some((topic, found)) = reading.next().await {
+            let found = found.unwrap_or_else(|_| {
+                self.begin.get_or_insert_with(|| topic.schema.clone());
+                Err(unreadable(&topic.schema, ReadError::Late))
+            });
             if self.note(&topic, found).await {
                 changed.push(Document::Schema);
             }
