@@ -61,6 +61,12 @@ impl World {
         install_crypto_provider();
         let config = config(stats);
         let nats = NatsServer::start().await;
+        let events = async_nats::jetstream::stream::Config {
+            name: "EVENTS".to_owned(),
+            subjects: vec!["fleet.>".to_owned()],
+            ..Default::default()
+        };
+        nats.jetstream().await.create_stream(events).await.unwrap();
         let secrets = SecretResolver::new(
             EnvMap::from_iter([("READER", "reader")]),
             &SecretsConfig::default(),
