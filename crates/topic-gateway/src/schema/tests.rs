@@ -147,6 +147,27 @@ fn a_reference_may_lead_below_an_unknown_keyword() {
 
 /// An expression that is given up on the text `{"a":1}` does not matter: `not` and `patternProperties` must not let it pass.
 #[test]
+fn branches_within_branches_are_given_up_and_long_messages_are_not() {
+    let branch = |name: &str| {
+        format!(
+            r##"{{"type": "object", "properties": {{"a": {{"$ref": "#/$defs/n"}}}}, "required": ["{name}"]}}"##
+        )
+    };
+    let any = format!(r#"{{"anyOf": [{}, {}, {}]}}"#, branch("x"), branch("y"), branch("z"));
+    let text = format!(r##"{{"$defs": {{"n": {any}}}, "$ref": "#/$defs/n"}}"##);
+    let deep = |depth| format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
+    let tree = schema(&text);
+    assert!(!said(&tree, &deep(3)).contains("too long"));
+    for depth in [20, 60] {
+        let expected = "judging it by all branches of the schema would take too long";
+        assert_eq!(said(&tree, &deep(depth)), expected, "{depth}");
+    }
+    let items = schema(r#"{"items": {"anyOf": [{"type": "string"}, {"type": "integer"}]}}"#);
+    let long = format!("[{}1]", "1,".repeat(500_000));
+    assert_eq!(items.check(&read(&long)), Ok(()));
+}
+
+#[test]
 fn what_an_expression_takes_too_long_for_is_refused() {
     let slow = r"^(?=(a|aa)+$)";
     let text = format!("{}!", "a".repeat(60));

@@ -121,7 +121,7 @@ impl<'a> Judge<'a> {
         schema: &'a Object,
         visit: &mut dyn FnMut(Place<'_, 'a>, &'a Object),
     ) {
-        if at.steps >= MAX_STEPS {
+        if at.steps >= MAX_STEPS || !self.goes_on(at) {
             return;
         }
         let at = Place { steps: at.steps + 1, ..at };

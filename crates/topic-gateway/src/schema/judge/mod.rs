@@ -10,18 +10,25 @@ mod items;
 mod members;
 mod scalars;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ops::ControlFlow;
 
 use super::dialect::Dialect;
 use super::reference::{Lost, Scope};
 use super::{Schema, Violation};
 use crate::json::{Object, Value};
-use found::{Context, Found, Step};
+use found::{Context, Found, Step, pointer};
 
 /// Schemas within each other that are followed. Values are at most
 /// [`MAX_DEPTH`](crate::json::MAX_DEPTH) deep by default; what is beyond is a schema that leads back to itself.
 const MAX_STEPS: usize = 500;
+
+/// How often schemas are applied to any value before it is given up: branches within branches are asked
+/// exponentially often.
+const ALWAYS: usize = 100_000;
+
+/// How often besides for each value within the value.
+const FOR_EACH: usize = 8;
 
 /// Takes what does not fit, and says whether to look for more.
 type Sink<'f, 'a> = &'f mut dyn FnMut(Found<'a>) -> ControlFlow<()>;
@@ -29,10 +36,12 @@ type Sink<'f, 'a> = &'f mut dyn FnMut(Found<'a>) -> ControlFlow<()>;
 /// The one reason that is said, if the value does not fit.
 pub(super) fn best_match(schema: &Schema, value: &Value) -> Option<Violation> {
     let undecided = OnceCell::new();
+    let effort = Effort { whole: value, left: Cell::new(ALWAYS), is_last: Cell::new(false) };
     let mut best: Option<Found<'_>> = None;
     let scope = schema.references.root_scope(&schema.bundle);
     let at = Place { instance: value, path: None, scope: &scope, steps: 0 };
-    let judged = Judge { schema, undecided: &undecided }.within(at, &schema.bundle, &mut |found| {
+    let judge = Judge { schema, undecided: &undecided, effort: &effort };
+    let judged = judge.within(at, &schema.bundle, &mut |found| {
         if best.as_ref().is_none_or(|best| found.compare(best).is_gt()) {
             best = Some(found);
         }
@@ -50,6 +59,35 @@ struct Judge<'a> {
     schema: &'a Schema,
     /// What could not be found out: whatever else was found may be wrong then, and so may that nothing was.
     undecided: &'a OnceCell<Violation>,
+    effort: &'a Effort<'a>,
+}
+
+/// How often schemas may still be applied.
+struct Effort<'a> {
+    whole: &'a Value,
+    left: Cell<usize>,
+    /// Nothing more is granted.
+    is_last: Cell<bool>,
+}
+
+impl Effort<'_> {
+    fn spend(&self) -> bool {
+        if self.left.get() == 0 && !self.is_last.replace(true) {
+            self.left.set(FOR_EACH * count(self.whole));
+        }
+        let left = self.left.get().checked_sub(1);
+        self.left.set(left.unwrap_or_default());
+        left.is_some()
+    }
+}
+
+/// The values within a value, and itself.
+fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(count).sum(),
+        Value::Object(members) => members.values().map(count).sum::<usize>(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
 }
 
 /// A part of the value and how it was reached.
@@ -129,6 +167,9 @@ impl<'a> Judge<'a> {
         if at.steps >= MAX_STEPS {
             return found(too_deep(at));
         }
+        if !self.goes_on(at) {
+            return ControlFlow::Continue(());
+        }
         let at = Place { steps: at.steps + 1, ..at };
         if self.dialect().reference_stands_alone()
             && let Some(value) = members.get("$ref")
@@ -139,6 +180,19 @@ impl<'a> Judge<'a> {
             self.ask(Asked { at, keyword, value, schema: members }, found)?;
         }
         ControlFlow::Continue(())
+    }
+
+    /// Whether one more schema is to be applied; once it is not, none is.
+    fn goes_on(&self, at: Place<'_, 'a>) -> bool {
+        if self.undecided.get().is_some() {
+            return false;
+        }
+        let goes_on = self.effort.spend();
+        if !goes_on {
+            let message = "judging it by all branches of the schema would take too long".to_owned();
+            self.undecided.set(Violation { message, path: pointer(&at.path()) }).ok();
+        }
+        goes_on
     }
 
     fn ask(&self, asked: Asked<'_, 'a>, found: Sink<'_, 'a>) -> ControlFlow<()> {
