@@ -145,7 +145,6 @@ fn a_reference_may_lead_below_an_unknown_keyword() {
     assert_eq!(said(&schema, "3"), "3 is not a multiple of 2");
 }
 
-/// An expression that is given up on the text `{"a":1}` does not matter: `not` and `patternProperties` must not let it pass.
 #[test]
 fn branches_within_branches_are_given_up_and_long_messages_are_not() {
     let branch = |name: &str| {
@@ -162,6 +161,16 @@ fn branches_within_branches_are_given_up_and_long_messages_are_not() {
         let expected = "judging it by all branches of the schema would take too long";
         assert_eq!(said(&tree, &deep(depth)), expected, "{depth}");
     }
+    // Here only the innermost value decides.
+    let twice = r##"{"type": "object", "required": ["a"], "properties": {"a": {"$ref": "#"}}}"##;
+    for keyword in ["anyOf", "oneOf"] {
+        let tree = schema(&format!(r#"{{"{keyword}": [{twice}, {twice}]}}"#));
+        assert!(said(&tree, &deep(60)).contains("too long"), "{keyword}");
+    }
+    // What fits is let pass soon, however often it could be asked.
+    let both =
+        schema(&format!(r#"{{"allOf": [{0}, {0}]}}"#, twice.replace(r#""required": ["a"], "#, "")));
+    assert_eq!(said(&both, &deep(60).replace('1', "{}")), "fits");
     let items = schema(r#"{"items": {"anyOf": [{"type": "string"}, {"type": "integer"}]}}"#);
     let long = format!("[{}1]", "1,".repeat(500_000));
     assert_eq!(items.check(&read(&long)), Ok(()));
