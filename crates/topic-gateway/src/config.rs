@@ -215,6 +215,13 @@ impl Default for LimitsConfig {
     }
 }
 
+impl RegistryConfig {
+    /// The topic whose schema is the document of this name, without `.json`.
+    pub fn topic(&self, stem: &str) -> String {
+        format!("{}{}", self.prefix, stem.to_lowercase())
+    }
+}
+
 impl TopicConfig {
     /// The subject of its events.
     pub fn subject(&self) -> String {

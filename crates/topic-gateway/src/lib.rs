@@ -5,6 +5,7 @@ mod admission;
 mod advice;
 mod answer;
 mod batch;
+mod bucket;
 mod checks;
 pub mod compat;
 pub mod config;

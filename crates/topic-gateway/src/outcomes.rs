@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind, KeyValueError};
+use async_nats::jetstream::context::KeyValueError;
 use async_nats::jetstream::kv::Store;
 use bytes::Bytes;
 use event_bus_core::Chain;
@@ -17,6 +16,8 @@ use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::bucket::is_missing;
 
 /// Wait before the bucket is looked for again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -115,7 +116,7 @@ impl Outcomes {
     async fn read_routes(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let bucket = match self.bucket().await {
             Ok(bucket) => Some(bucket),
-            Err(error) if is_absent(&error) => None,
+            Err(error) if is_missing(&error) => None,
             Err(error) => return Err(error.into()),
         };
         for route in self.0.routes.load_full().iter() {
@@ -269,12 +270,4 @@ impl Drop for Waiter {
             }
         }
     }
-}
-
-/// Whether there is no bucket, rather than no answer.
-fn is_absent(error: &KeyValueError) -> bool {
-    let source = std::error::Error::source(error);
-    let kind =
-        source.and_then(|source| source.downcast_ref::<GetStreamError>()).map(GetStreamError::kind);
-    matches!(kind, Some(GetStreamErrorKind::JetStream(api)) if api.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }

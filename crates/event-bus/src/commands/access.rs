@@ -259,9 +259,7 @@ async fn takes_arrays(reader: &Reader, topics: &Config, topic: &str) -> Result<b
     let schema = match &topics.registry {
         Some(registry) if *place == registry.location => {
             let listed = reader.list(place).await.map_err(|error| unreadable(place, &error))?;
-            let name = |stem: &str| format!("{}{}", registry.prefix, stem.to_lowercase());
-            let mut listed = listed.into_iter();
-            let found = listed.find(|(stem, _)| name(stem) == topic);
+            let found = listed.into_iter().find(|(stem, _)| registry.topic(stem) == topic);
             let Some((_, schema)) = found else { return Ok(false) };
             schema
         }

@@ -1,13 +1,9 @@
 //! Documents in a key-value bucket of JetStream.
 
 use std::collections::HashMap;
-use std::error::Error as _;
 use std::sync::Arc;
 
-use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{
-    GetStreamError, GetStreamErrorKind, KeyValueError, KeyValueErrorKind,
-};
+use async_nats::jetstream::context::KeyValueErrorKind;
 use async_nats::jetstream::kv::Store;
 use bytes::Bytes;
 use event_bus_core::Chain;
@@ -16,6 +12,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::Mutex;
 
 use super::{LONGEST, MOST, ReadError};
+use crate::bucket::is_missing;
 
 /// Values that are asked for at the same time.
 const AT_ONCE: usize = 64;
@@ -116,13 +113,6 @@ async fn open(bus: &Bus, bucket: &str) -> Result<Store, ReadError> {
         _ if is_missing(&error) => ReadError::NoBucket(bucket.to_owned()),
         _ => problem(error),
     })
-}
-
-/// Whether JetStream has no stream for the bucket.
-fn is_missing(error: &KeyValueError) -> bool {
-    let asked = error.source().and_then(|cause| cause.downcast_ref::<GetStreamError>());
-    let answer = asked.map(GetStreamError::kind);
-    matches!(answer, Some(GetStreamErrorKind::JetStream(answer)) if answer.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }
 
 fn problem(error: impl std::error::Error + 'static) -> ReadError {

@@ -192,7 +192,7 @@ impl Schemas {
         }
         let mut good = Vec::with_capacity(listed.len());
         for (stem, location) in listed {
-            let topic = format!("{}{}", registry.prefix, stem.to_lowercase());
+            let topic = registry.topic(&stem);
             let place = location.to_string();
             let error = match taken.entry(subject(&topic)) {
                 Entry::Vacant(free) if topic.contains(|each| each != '.') => {
